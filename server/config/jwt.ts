@@ -46,7 +46,7 @@ export const jwtSettings = {
       aliases: ['role-claim-key'],
     },
   ),
-  'jwt-cache-max-entries': setting(integer(0, 10_000_000), 1000, {
+  'jwt-cache-max-entries': setting(integer(0, 1_000_000), 1000, {
     description: 'The most verified tokens that are remembered. 0 verifies every token of every request.',
     reloadable: true,
     inDatabase: true,
