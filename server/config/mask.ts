@@ -1,5 +1,5 @@
 /**
- * Connection strings without their passwords, for logs and dumps.
+ * Texts without their secrets, for logs and dumps.
  */
 
 const MASK = '********';
@@ -21,3 +21,17 @@ export function maskConnectionString(text: string): string {
   const shownLogin = colon < 0 ? login : `${login.slice(0, colon)}:${MASK}@`;
   return scheme + shownLogin + rest.replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
 }
+
+/** Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. */
+export const maskSecrets = (text: string): string =>
+  text
+    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:)[^\s/@"']*@/gi, `$1${MASK}@`)
+    .replaceAll(/\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&"']+)/gi, `$1${MASK}`)
+    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK);
+
+/** A query string without the values of parameters that carry keys and tokens. */
+export const maskQuery = (query: string): string =>
+  maskSecrets(query).replaceAll(
+    /((?:^|&)(?:apikey|api_key|token|access_token|refresh_token|jwt)=)[^&]*/gi,
+    `$1${MASK}`,
+  );

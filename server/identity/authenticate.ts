@@ -43,6 +43,7 @@ const hasRole = (verified: VerifiedToken): verified is Identity => verified.role
  */
 export function tokenOf({ authorization, apikey }: Credentials): string | null {
   if (authorization !== undefined) {
+    if (authorization.startsWith('Bearer ey')) return authorization.slice('Bearer '.length);
     const bearer = /^bearer(?:\s+(.*))?$/is.exec(authorization);
     return bearer === null ? null : (bearer[1] ?? '');
   }

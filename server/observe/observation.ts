@@ -20,8 +20,6 @@ export type Observation =
   | { readonly kind: 'database lost'; readonly error: unknown }
   | { readonly kind: 'database retry'; readonly delaySeconds: number }
   | { readonly kind: 'pool sized'; readonly max: number }
-  | { readonly kind: 'pool wait'; readonly waiting: number }
-  | { readonly kind: 'pool state'; readonly open: number; readonly inUse: number }
   | { readonly kind: 'pool timeout' }
   | { readonly kind: 'connection'; readonly event: ConnectionEvent; readonly connection: number }
   // catalog
