@@ -76,7 +76,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
         return [publication.name, { name: publication.name, tables }];
       }),
     ),
-    schemaComments: new Map(raw.schemas.flatMap((s) => (s.comment === null ? [] : [[s.name, s.comment]]))),
+    schemaComments: buildSchemaComments(raw, options),
     schemaGrants: new Map(raw.schemas.map((s) => [s.name, readGrants(s.acl)])),
   });
 };
@@ -237,6 +237,13 @@ const buildMediaHandler = (raw: RawMediaHandler): MediaHandler => ({
   mediaType: raw.media_type.toLowerCase(),
   resolvedMediaType: raw.media_type === '*/*' ? 'application/octet-stream' : raw.media_type,
 });
+
+const buildSchemaComments = (raw: RawCatalog, options: BuildOptions): Catalog['schemaComments'] =>
+  new Map(
+    raw.schemas.flatMap(({ name, comment }) =>
+      comment === null || !options.schemas.includes(name) ? [] : [[name, comment] as const],
+    ),
+  );
 
 const buildRoles = (raw: RawCatalog): Catalog['roles'] =>
   new Map(

@@ -31,7 +31,7 @@ export interface Catalog {
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
   readonly schemaComments: ReadonlyMap<string, string>;
-  /** Who may use the exposed schemas, by schema name. */
+  /** Who may use the exposed schemas and those of the extra search path, by schema name. */
   readonly schemaGrants: ReadonlyMap<string, readonly Grant[]>;
 }
 
