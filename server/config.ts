@@ -68,6 +68,12 @@ export interface ConfigSources {
 
 const sections: Section = settings;
 
+/** What `sql/config/settings.sql` looks for, as its first parameter: `pgrst.db_schemas`, `aura.db_schemas` ... */
+export const databaseSettingNames: readonly string[] = Object.entries(sections)
+  .filter(([, setting]) => setting.inDatabase)
+  .flatMap(([name, setting]) => [name, ...setting.aliases])
+  .flatMap((name) => [`pgrst.${name.replaceAll('-', '_')}`, `aura.${name.replaceAll('-', '_')}`]);
+
 /**
  * The configuration from its sources: flags over database over environment over file over defaults.
  * Throws ConfigError with everything that is wrong.
@@ -114,7 +120,8 @@ function loadFile({ file, env }: ConfigSources, problems: ConfigProblem[]): Sour
 
 /** What the database may set; the rest is ignored there, as PostgREST does. */
 function onlyAllowedInDatabase(source: Source): Source {
-  return new Map([...source].filter(([name]) => sections[name]?.inDatabase === true));
+  const allowed = new Set(databaseSettingNames);
+  return new Map([...source].filter(([name]) => allowed.has(`aura.${name.replaceAll('-', '_')}`)));
 }
 
 function findRaw(name: string, setting: Setting<unknown>, ordered: readonly Source[]): Raw | null {
@@ -220,6 +227,7 @@ function checkTogether(
 
 /** Names that no setting has; those of PostgREST's prefix may belong to another version of it and pass. */
 function warnUnknown(sources: readonly Source[], warnings: string[]): void {
+  const names = Object.keys(sections);
   const known = new Set(Object.entries(sections).flatMap(([name, { aliases }]) => [name, ...aliases]));
   for (const source of sources) {
     for (const [name, { place }] of source) {
@@ -229,7 +237,7 @@ function warnUnknown(sources: readonly Source[], warnings: string[]): void {
         place.startsWith('environment variable PGRST_')
       )
         continue;
-      const nearest = suggestOne(name, known);
+      const nearest = suggestOne(name, names);
       warnings.push(
         `${place}: there is no setting ${name}${nearest === null ? '' : `; did you mean ${nearest}?`}`,
       );
