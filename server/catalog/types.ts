@@ -31,6 +31,8 @@ export interface Catalog {
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
   readonly schemaComments: ReadonlyMap<string, string>;
+  /** Who may use the exposed schemas and those of the extra search path, by schema name. */
+  readonly schemaGrants: ReadonlyMap<string, readonly Grant[]>;
 }
 
 export type RelationKind = 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
@@ -54,6 +56,8 @@ export interface Relation {
   readonly uniqueKeys: readonly (readonly string[])[];
   /** In the order of the table. */
   readonly columns: ReadonlyMap<string, Column>;
+  /** Functions over one row of the relation that read like columns of it, by name; none that a column hides. */
+  readonly computedColumns: ReadonlyMap<string, ComputedColumn>;
   readonly grants: readonly Grant[];
   readonly policies: readonly Policy[];
 }
@@ -70,13 +74,24 @@ export interface Column {
   readonly declaredType: string;
   /** Characters at most, for character types with a length. */
   readonly maxLength: number | null;
-  /** The default's expression, `nextval(...)` for identities; null = none, or generated. */
+  /** The default's expression, `nextval(...)` for an identity by default; null = none, or always generated. */
   readonly default: string | null;
   readonly generated: 'stored' | 'virtual' | null;
   readonly identity: 'always' | 'by default' | null;
   /** Labels where the type is an enum (or a domain over one), else empty. */
   readonly enumLabels: readonly string[];
   /** Grants on the column itself, beyond those on the relation. */
+  readonly grants: readonly Grant[];
+}
+
+/** A function over one row of a relation that does not return a set: `select=full_name` calls it. */
+export interface ComputedColumn {
+  readonly name: string;
+  /** Lies in the relation's schema or on the extra search path. */
+  readonly routine: QualifiedName;
+  /** As `Column.declaredType`. */
+  readonly type: string;
+  readonly comment: string | null;
   readonly grants: readonly Grant[];
 }
 
@@ -137,6 +152,8 @@ export interface ComputedRelationship extends RelationshipEnds {
   readonly kind: 'computed';
   readonly routine: QualifiedName;
   readonly toOne: boolean;
+  /** Grants on the function. */
+  readonly grants: readonly Grant[];
 }
 
 /** Whether one source row meets at most one target row: its embed is then an object, not an array. */
@@ -211,6 +228,8 @@ export interface Role {
   readonly canLogin: boolean;
   /** Roles it is a direct member of. */
   readonly memberOf: readonly string[];
+  /** Those of `memberOf` whose privileges it has without `set role`. */
+  readonly inheritsFrom: readonly string[];
 }
 
 export interface Publication {

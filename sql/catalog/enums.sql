@@ -1,0 +1,11 @@
+-- Enum types of every schema, labels in order.
+select
+  t.oid as id,
+  n.nspname as schema,
+  t.typname as name,
+  array_agg(e.enumlabel order by e.enumsortorder) as labels
+from pg_type t
+join pg_namespace n on n.oid = t.typnamespace
+join pg_enum e on e.enumtypid = t.oid
+group by t.oid, n.nspname, t.typname
+order by n.nspname, t.typname

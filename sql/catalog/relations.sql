@@ -1,0 +1,29 @@
+-- Relations of the exposed schemas ($1). Partitions are served through their parent, so they do not count.
+-- `writes` is the bit mask of pg_relation_is_updatable, triggers included: 4 update, 8 insert, 16 delete.
+select
+  c.oid as id,
+  n.nspname as schema,
+  c.relname as name,
+  c.relkind as kind,
+  d.description as comment,
+  pg_get_userbyid(c.relowner) as owner,
+  c.relrowsecurity as row_security,
+  c.relforcerowsecurity as row_security_forced,
+  exists (
+    select from pg_options_to_table(c.reloptions) o
+    where o.option_name = 'security_invoker' and o.option_value::boolean
+  ) as security_invoker,
+  case
+    when c.relkind in ('r', 'p') then 4 | 8 | 16
+    when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, true)
+    else 0
+  end as writes,
+  coalesce(c.relacl, acldefault('r', c.relowner))::text[] as acl
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_description d
+  on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass
+where n.nspname = any ($1::text[])
+  and c.relkind in ('r', 'p', 'v', 'm', 'f')
+  and not c.relispartition
+order by n.nspname, c.relname
