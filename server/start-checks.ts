@@ -129,8 +129,7 @@ export function isGuessable(secret: string): boolean {
   const lower = secret.trim().toLowerCase();
   if (KNOWN_SECRETS.has(lower)) return true;
   const rest = lower.replaceAll(GUESSED_WORDS, '').replaceAll(/[^a-z0-9]/g, '');
-  const distinct = new Set(lower).size;
-  return rest.length < 8 || distinct < 8;
+  return rest.length < 8 || new Set(rest).size < 6;
 }
 
 function* checkAdminServer(config: ConfigFacts): Iterable<StartFinding> {

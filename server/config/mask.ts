@@ -9,7 +9,8 @@ const MASK = '********';
  * keywords and values or in the query of a URI.
  */
 export function maskConnectionString(text: string): string {
-  const uri = /^(postgres(?:ql)?:\/\/)([^/]*@)?(.*)$/s.exec(text);
+  // Up to the last @: a password that was not percent-encoded may hold any character, / and @ too.
+  const uri = /^(postgres(?:ql)?:\/\/)(.*@)?(.*)$/s.exec(text);
   if (uri === null) {
     return text.replaceAll(
       /\b((?:ssl)?password)(\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)/gi,
@@ -19,7 +20,7 @@ export function maskConnectionString(text: string): string {
   const [, scheme = '', login = '', rest = ''] = uri;
   const colon = login.indexOf(':');
   const shownLogin = colon < 0 ? login : `${login.slice(0, colon)}:${MASK}@`;
-  return scheme + shownLogin + rest.replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
+  return scheme + (shownLogin + rest).replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
 }
 
 /** Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. */
