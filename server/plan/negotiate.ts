@@ -83,9 +83,9 @@ export function negotiate(
     const found = answer(catalog, what, type, plansEnabled);
     if (found) return found;
   }
-  throw apiError(
-    'PGRST107',
-    `None of these media types are available: ${accept.map(mediaTypeName).join(', ')}`,
-    { hint: 'Accept application/json, text/csv, or a type that a media type handler produces.' },
-  );
+  throw notAcceptable(accept);
 }
+
+/** PGRST107. */
+export const notAcceptable = (accept: readonly MediaType[]): Error =>
+  apiError('PGRST107', `None of these media types are available: ${accept.map(mediaTypeName).join(', ')}`);

@@ -12,7 +12,7 @@ import type { Action, Request } from '../request/ast.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { planMutation } from './mutate.ts';
-import { type Negotiated, negotiate } from './negotiate.ts';
+import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
 import { refuseUnprotected } from './protect.ts';
 import { planRead } from './read.ts';
 import type { Handler, InfoPlan, Plan, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from './types.ts';
@@ -190,7 +190,7 @@ function planRoutine(context: PlanContext, request: Request, action: Extract<Act
 
 function planRoot(request: Request, head: boolean): InfoPlan {
   const produced = request.accept.some(({ kind }) => kind === 'openapi' || kind === 'json' || kind === 'any');
-  if (!produced) negotiate({ mediaHandlers: [] } as never, { identity: { schema: '', name: '' }, wholeRows: false }, [], false);
+  if (!produced) throw notAcceptable(request.accept);
   return { kind: 'root', head, schema: request.schema, profiled: request.profiled };
 }
 
