@@ -1,0 +1,130 @@
+/**
+ * Settings of the HTTP servers, of logs and of the OpenAPI document.
+ */
+import { boolean, choice, fileMode, integer, list, text, textWhere } from './kinds.ts';
+import { ownSetting, setting } from './setting.ts';
+import { isProxyUri } from './uri.ts';
+
+const isHeaderName = (name: string): boolean => /^[\w!#$%&'*+.^`|~-]+$/.test(name);
+const isPathPrefix = (path: string): boolean => path === '/' || /^(?:\/[\w.~-]+)+$/.test(path);
+
+export const httpSettings = {
+  'server-host': setting(text('an address, a host name, or one of * *4 !4 *6 !6'), '!4', {
+    description:
+      'Where the API listens. `!4` is every IPv4 address, `!6` every IPv6 address, `*`, `*4` and `*6` are both, with or without a preference.',
+  }),
+  'server-port': setting(integer(0, 65_535), 3000, {
+    description: 'The TCP port of the API. 0 takes a free one.',
+  }),
+  'server-reuseport': setting(boolean, false, {
+    description: 'Whether several processes may listen on the same port (`SO_REUSEPORT`).',
+  }),
+  'server-unix-socket': setting(text('a path'), null, {
+    description: 'A Unix socket for the API, in place of host and port.',
+    defaultNote: 'none',
+  }),
+  'server-unix-socket-mode': setting(fileMode, 0o660, {
+    description: "The file mode of the API's Unix socket.",
+  }),
+  'rest-prefix': ownSetting(
+    textWhere('a path that begins with / and does not end with it, or / alone', isPathPrefix),
+    '/rest/v1',
+    {
+      description: 'The path under which REST is served. `/` serves it at the root, as PostgREST does.',
+    },
+  ),
+  'server-cors-allowed-origins': setting(list('origins, separated by commas'), [], {
+    description: 'The origins that browsers may call from.',
+    inDatabase: true,
+    defaultNote: 'every origin',
+  }),
+  'server-trace-header': setting(textWhere('the name of a header', isHeaderName), null, {
+    description:
+      "A request header whose value comes back in the answer and serves as the request's id in the log.",
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'none',
+  }),
+  'server-timing-enabled': setting(boolean, false, {
+    description: 'Whether answers say in `Server-Timing` how long each step took.',
+    reloadable: true,
+    inDatabase: true,
+  }),
+  'server-max-body-size': ownSetting(integer(0, 2_147_483_647, 'bytes'), 10_485_760, {
+    description: 'The largest request body that is read. Anything larger is answered 413.',
+    reloadable: true,
+  }),
+  'server-max-url-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
+    description: 'The longest request target (path and query). Anything longer is answered 414.',
+  }),
+  'server-shutdown-timeout': ownSetting(integer(0, 3600, 'seconds'), 8, {
+    description:
+      'How long requests in flight may take to finish after SIGTERM or SIGINT before they are cut off.',
+  }),
+  'admin-server-host': setting(text('an address, a host name, or one of * *4 !4 *6 !6'), '127.0.0.1', {
+    description:
+      "Where the admin server listens. PostgREST takes the API's host; here it is the loopback address unless you say otherwise.",
+  }),
+  'admin-server-port': setting(integer(0, 65_535), null, {
+    description: 'The port of the admin server; it must differ from `server-port`. Without it there is none.',
+    defaultNote: 'no admin server',
+  }),
+  'admin-server-unix-socket': setting(text('a path'), null, {
+    description: 'A Unix socket for the admin server, in place of host and port.',
+    defaultNote: 'none',
+  }),
+  'admin-server-unix-socket-mode': setting(fileMode, 0o660, {
+    description: "The file mode of the admin server's Unix socket.",
+  }),
+  'admin-server-token': ownSetting(
+    textWhere('a text of at least 32 characters', (token) => token.length >= 32),
+    null,
+    {
+      description:
+        'A token that `/metrics`, `/config` and `/schema_cache` of the admin server ask for as `Authorization: Bearer`. An admin server that others than this machine can reach needs one.',
+      secret: true,
+      defaultNote: 'none',
+    },
+  ),
+  'log-level': setting(choice(['crit', 'error', 'warn', 'info', 'debug']), 'error', {
+    description:
+      'What is logged: `crit` start, stop and recovery; `error` also answers of 500 and above; `warn` also those of 400 and above; `info` every request; `debug` also the pool and the catalog at work.',
+    reloadable: true,
+  }),
+  'log-query': setting(boolean, false, {
+    description:
+      'Whether the log holds the SQL of the requests that it holds, and their query strings. Both can carry personal data; parameters are never logged.',
+    reloadable: true,
+  }),
+  'openapi-mode': setting(
+    choice(['follow-privileges', 'ignore-privileges', 'disabled']),
+    'follow-privileges',
+    {
+      description:
+        "What the OpenAPI document shows: what the caller's role may use, everything exposed, or nothing at all.",
+      reloadable: true,
+      inDatabase: true,
+    },
+  ),
+  'openapi-version': ownSetting(choice(['3.1', '2.0']), '3.1', {
+    description: "The version of the OpenAPI document: 3.1, or PostgREST's 2.0 (Swagger).",
+    reloadable: true,
+  }),
+  'openapi-security-active': setting(boolean, false, {
+    description: 'Whether the OpenAPI document asks for a token.',
+    reloadable: true,
+    inDatabase: true,
+  }),
+  'openapi-server-proxy-uri': setting(
+    textWhere(
+      'an absolute http or https URI without user, query and fragment, such as https://example.com:8443/base',
+      isProxyUri,
+    ),
+    null,
+    {
+      description: 'The address of the API as its clients see it, for the OpenAPI document.',
+      inDatabase: true,
+      defaultNote: 'the address that it listens on',
+    },
+  ),
+} as const;

@@ -1,0 +1,21 @@
+/**
+ * What planning knows besides the request: the catalog, who asks, and the settings that bear on plans.
+ */
+import type { Catalog } from '../catalog/types.ts';
+
+/** The settings that bear on plans. */
+export interface PlanOptions {
+  readonly dbMaxRows: number | null;
+  readonly dbAggregatesEnabled: boolean;
+  readonly dbPlanEnabled: boolean;
+  readonly dbMaxEmbedDepth: number;
+  readonly urlUseLegacyTargetNames: boolean;
+  readonly requireRls: 'enforce' | 'warn' | 'off';
+}
+
+export interface PlanContext {
+  readonly catalog: Catalog;
+  /** The role that the request runs as. */
+  readonly role: string;
+  readonly options: PlanOptions;
+}

@@ -1,0 +1,252 @@
+/**
+ * Plans: what a request means once every name has been resolved against the catalog. Rendering to SQL needs
+ * nothing but these types: whatever is a name here exists, or is left to PostgreSQL to refuse.
+ */
+import type { QualifiedName } from '../names.ts';
+import type {
+  AggregateFunction,
+  Comparison,
+  JsonStep,
+  MediaType,
+  Mutation,
+  Operand,
+  Preferences,
+  Range,
+} from '../request/ast.ts';
+
+/** A column (or a computed column, or something that PostgreSQL has to judge) and how it is read. */
+export interface PlannedField {
+  /** `*` = all columns. */
+  readonly name: string;
+  readonly path: readonly JsonStep[];
+  /** The value has to become jsonb before the path can be followed. */
+  readonly toJson: boolean;
+  /** The function of a domain representation that the value passes through, as PostgreSQL prints it. */
+  readonly transform: string | null;
+  /** The whole row rather than a column. */
+  readonly fullRow: boolean;
+}
+
+export interface PlannedSelect {
+  readonly field: PlannedField;
+  readonly alias: string | null;
+  readonly cast: string | null;
+  readonly aggregate: AggregateFunction | null;
+  readonly aggregateCast: string | null;
+}
+
+export type PlannedLogic =
+  | PlannedFilter
+  | { readonly kind: 'embed is null'; readonly negated: boolean; readonly embedAlias: string }
+  | {
+      readonly kind: 'logic';
+      readonly operator: 'and' | 'or';
+      readonly negated: boolean;
+      readonly children: readonly PlannedLogic[];
+    };
+
+export interface PlannedFilter {
+  readonly kind: 'filter';
+  readonly field: PlannedField;
+  /** The field is turned into a tsvector first. */
+  readonly toTsVector: boolean;
+  readonly negated: boolean;
+  readonly comparison: Comparison;
+}
+
+export interface PlannedOrder {
+  /** The internal alias of the to-one embed whose column orders; null = own column. */
+  readonly embedAlias: string | null;
+  readonly field: PlannedField;
+  readonly direction: 'asc' | 'desc' | null;
+  readonly nulls: 'first' | 'last' | null;
+}
+
+/** A column of a row that is in scope under a name; the schema is null for an alias. */
+export interface QualifiedColumn {
+  readonly relation: string;
+  readonly schema: string | null;
+  readonly column: string;
+}
+
+/** What the rows are read from. */
+export type Source =
+  | { readonly kind: 'relation'; readonly name: QualifiedName; readonly alias: string | null }
+  /** The rows that a write or a call left, under the name of their relation. */
+  | { readonly kind: 'result'; readonly alias: string }
+  /** A function over the parent's row. */
+  | {
+      readonly kind: 'computed';
+      readonly routine: QualifiedName;
+      readonly argument: string;
+      readonly argumentType: QualifiedName;
+      readonly alias: string;
+    };
+
+/** How an embed hangs on its parent. */
+export interface Attachment {
+  /** The key in the parent's object. */
+  readonly key: string;
+  /** The internal alias of the joined subquery. */
+  readonly embedAlias: string;
+  readonly toOne: boolean;
+  readonly inner: boolean;
+  readonly spread: Spread | null;
+  readonly conditions: readonly (readonly [QualifiedColumn, QualifiedColumn])[];
+  /** The junction table of a many-to-many relationship. */
+  readonly junction: QualifiedName | null;
+}
+
+export type Spread =
+  | { readonly kind: 'one' }
+  | {
+      readonly kind: 'many';
+      /** Columns that are selected only to order the aggregated values. */
+      readonly extra: readonly { readonly embedAlias: string | null; readonly select: PlannedSelect }[];
+      readonly order: readonly PlannedOrder[];
+    };
+
+/** A column that a spread puts into its parent. */
+export interface SpreadColumn {
+  readonly name: string;
+  readonly alias: string | null;
+  readonly aggregate: AggregateFunction | null;
+  readonly aggregateCast: string | null;
+}
+
+/** What an embed adds to its parent's row. */
+export type EmbedOutput =
+  | { readonly kind: 'object' | 'array'; readonly key: string; readonly embedAlias: string; readonly empty: boolean }
+  | { readonly kind: 'spread'; readonly embedAlias: string; readonly columns: readonly SpreadColumn[] };
+
+export interface ReadPlan {
+  readonly source: Source;
+  readonly select: readonly PlannedSelect[];
+  readonly where: readonly PlannedLogic[];
+  readonly order: readonly PlannedOrder[];
+  readonly range: Range;
+  /** Null at the root. */
+  readonly attachment: Attachment | null;
+  readonly outputs: readonly EmbedOutput[];
+  readonly children: readonly ReadPlan[];
+}
+
+/** A column that a body or an argument fills. */
+export interface TargetColumn {
+  readonly name: string;
+  /** The type that JSON values are read as. */
+  readonly type: string;
+  readonly transform: string | null;
+  /** The default's expression, from the catalog. */
+  readonly default: string | null;
+}
+
+export interface InsertPlan {
+  readonly kind: 'insert';
+  readonly relation: QualifiedName;
+  readonly columns: readonly TargetColumn[];
+  readonly bodyIsObject: boolean;
+  readonly conflict: { readonly resolution: 'merge' | 'ignore'; readonly columns: readonly string[] } | null;
+  /** PUT: what the new row must satisfy. */
+  readonly conditions: readonly PlannedLogic[];
+  readonly returning: readonly string[];
+  readonly primaryKey: readonly string[];
+  readonly applyDefaults: boolean;
+}
+
+export interface UpdatePlan {
+  readonly kind: 'update';
+  readonly relation: QualifiedName;
+  readonly columns: readonly TargetColumn[];
+  readonly bodyIsObject: boolean;
+  readonly conditions: readonly PlannedLogic[];
+  readonly returning: readonly string[];
+  readonly applyDefaults: boolean;
+}
+
+export interface DeletePlan {
+  readonly kind: 'delete';
+  readonly relation: QualifiedName;
+  readonly conditions: readonly PlannedLogic[];
+  readonly returning: readonly string[];
+}
+
+export type MutatePlan = InsertPlan | UpdatePlan | DeletePlan;
+
+/** One argument by name; a variadic one takes all values of its name. */
+export interface PlannedArgument {
+  readonly name: string;
+  readonly type: string;
+  readonly variadic: boolean;
+}
+
+export interface CallPlan {
+  readonly routine: QualifiedName;
+  readonly arguments:
+    | { readonly kind: 'none' }
+    /** The body as the single unnamed argument. */
+    | { readonly kind: 'body'; readonly type: string }
+    /** Members of a JSON body. */
+    | { readonly kind: 'json'; readonly parameters: readonly PlannedArgument[]; readonly bodyIsObject: boolean }
+    /** Parameters of the URL or a form. */
+    | {
+        readonly kind: 'direct';
+        readonly parameters: readonly (PlannedArgument & { readonly operands: readonly Operand[] })[];
+      };
+  readonly result: 'scalar' | 'set of scalar' | 'composite' | 'set of composite';
+  readonly returnsVoid: boolean;
+  /** Columns of the result that are needed; `*` alone or empty = all. */
+  readonly returning: readonly string[];
+}
+
+/** How rows become a body. */
+export type Handler =
+  | { readonly kind: 'array' | 'object'; readonly stripped: boolean }
+  | { readonly kind: 'csv' | 'geojson' | 'none' }
+  /** An aggregate over the rows (cast to a relation's type), or a function over a scalar. */
+  | { readonly kind: 'custom'; readonly function: QualifiedName; readonly rowType: QualifiedName | null };
+
+/** What every plan that reaches the database has in common. */
+interface PlanBase {
+  readonly read: ReadPlan;
+  readonly handler: Handler;
+  readonly mediaType: MediaType;
+  readonly preferences: Preferences;
+  readonly schema: string;
+  readonly profiled: boolean;
+  /** The transaction may only read. */
+  readonly readOnly: boolean;
+  readonly isolation: string | null;
+  /** Settings declared on the function, hoisted to the transaction. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly maxRows: number | null;
+}
+
+export interface RelationPlan extends PlanBase {
+  readonly kind: 'read';
+  readonly relation: QualifiedName;
+  readonly head: boolean;
+}
+
+export interface WritePlan extends PlanBase {
+  readonly kind: 'write';
+  readonly relation: QualifiedName;
+  readonly mutation: Mutation;
+  readonly mutate: MutatePlan;
+  /** `on_conflict` was given. */
+  readonly namesConflict: boolean;
+}
+
+export interface RoutinePlan extends PlanBase {
+  readonly kind: 'call';
+  readonly call: CallPlan;
+  readonly head: boolean;
+}
+
+/** Answered from the catalog alone. */
+export type InfoPlan =
+  | { readonly kind: 'allow'; readonly allow: string }
+  | { readonly kind: 'root'; readonly head: boolean; readonly schema: string; readonly profiled: boolean };
+
+export type DatabasePlan = RelationPlan | WritePlan | RoutinePlan;
+export type Plan = DatabasePlan | InfoPlan;

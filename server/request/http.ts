@@ -1,0 +1,423 @@
+/**
+ * HTTP → Request. Takes a method, path, query string, headers and body; gives the shape of the request (a key
+ * and the values that are not part of it) and, for shapes not seen before, the parsed Request. It guarantees
+ * that two requests of the same key parse to the same Request; it does not know whether any name exists.
+ */
+import { apiError } from '../errors/codes.ts';
+import type { Action, Argument, Located, Logic, OrderTerm, Preferences, Range, Request, SelectItem } from './ast.ts';
+import { filterCondition, listOfValues, logicPath, logicTree, splitOperator, withSlot } from './filter.ts';
+import { parseAccept, parseMediaType, mediaTypeName } from './media-type.ts';
+import { columnList, fieldPath } from './name.ts';
+import { orderTerms } from './order.ts';
+import { type Parser, run } from './parser.ts';
+import { type Body, readCsv, readFormAsRow, readJson, decodeText, unreadJson } from './payload.ts';
+import { parsePrefer } from './prefer.ts';
+import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
+import { selectList } from './select.ts';
+
+/** A request as it came, its path without the mount point. */
+export interface RawRequest {
+  readonly method: string;
+  /** Still percent-encoded, without the query string. */
+  readonly path: string;
+  /** What follows the question mark, still encoded. */
+  readonly query: string;
+  /** Names in lower case; several of one name joined by commas. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** What parsing needs of the configuration. */
+export interface RequestOptions {
+  readonly dbSchemas: readonly string[];
+  readonly dbTxAllowOverride: boolean;
+  readonly dbRootSpec: string | null;
+  readonly openapiMode: 'follow-privileges' | 'ignore-privileges' | 'disabled';
+  readonly dbMaxFilters: number;
+}
+
+type Pair = readonly [key: string, value: string];
+
+/** The shape of a request, and its own values. */
+export interface RequestShape {
+  /** Equal for requests that have the same plan (under one catalog and role). */
+  readonly key: string;
+  /** The values of filters and arguments, by slot. */
+  readonly slots: readonly string[];
+  readonly action: Action;
+  readonly schema: string;
+  readonly profiled: boolean;
+  readonly pairs: readonly Pair[];
+  /** The root's range. */
+  readonly range: Range;
+  readonly body: Body | null;
+}
+
+const RESERVED = new Set(['select', 'columns', 'on_conflict']);
+const RESERVED_LAST = new Set(['order', 'limit', 'offset', 'and', 'or']);
+
+const lastWord = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
+const isFilter = (key: string): boolean => !RESERVED.has(key) && !RESERVED_LAST.has(lastWord(key));
+
+const header = (raw: RawRequest, name: string): string | undefined => {
+  const value = raw.headers[name];
+  return typeof value === 'object' ? value.join(', ') : value;
+};
+
+function decode(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return decodeLeniently(text.replaceAll('+', ' '));
+  }
+}
+
+/** A percent sign that begins no escape stands for itself; escapes must still be UTF-8. */
+function decodeLeniently(text: string): string {
+  try {
+    return decodeURIComponent(text.replace(/%(?![0-9a-fA-F]{2})/g, '%25'));
+  } catch (cause) {
+    throw apiError('AURA104', 'The URL is not valid UTF-8', {
+      details: 'A percent-encoded part does not decode to UTF-8.',
+      hint: 'Percent-encode the URL as UTF-8.',
+      cause,
+    });
+  }
+}
+
+function readPairs(query: string): Pair[] {
+  const pairs: Pair[] = [];
+  if (query === '') return pairs;
+  for (const item of query.split('&')) {
+    const at = item.indexOf('=');
+    // a parameter without a value says nothing
+    if (at > 0) pairs.push([decode(item.slice(0, at)), decode(item.slice(at + 1))]);
+  }
+  return pairs;
+}
+
+function refuseNul(...texts: readonly string[]): void {
+  if (texts.some((text) => text.includes('\0'))) {
+    throw apiError('AURA104', 'The request contains a NUL character', {
+      hint: 'PostgreSQL can store no NUL in text; remove it.',
+    });
+  }
+}
+
+function resourceOf(path: string, options: RequestOptions): { kind: 'root' | 'relation' | 'routine'; name: string } {
+  const segments = path.split('/').filter((segment, index, all) => segment !== '' || index < all.length - 1);
+  const names = (segments[0] === '' ? segments.slice(1) : segments).map((segment) => {
+    const name = decodePath(segment);
+    refuseNul(name);
+    return name;
+  });
+  const [first, second] = names;
+  if (first === undefined) {
+    if (options.openapiMode === 'disabled') throw apiError('PGRST126', 'Root endpoint metadata is disabled');
+    return options.dbRootSpec === null ? { kind: 'root', name: '' } : { kind: 'routine', name: options.dbRootSpec };
+  }
+  if (names.length === 1) return { kind: 'relation', name: first };
+  if (names.length === 2 && first === 'rpc' && second !== undefined) return { kind: 'routine', name: second };
+  throw apiError('PGRST125', 'Invalid path specified in request URL');
+}
+
+const decodePath = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return decodeLeniently(segment);
+  }
+};
+
+const MUTATIONS = { POST: 'insert', PATCH: 'update', PUT: 'upsert', DELETE: 'delete' } as const;
+
+function actionOf(method: string, path: string, options: RequestOptions): Action {
+  const { kind, name } = resourceOf(path, options);
+  if (kind === 'routine') {
+    if (method === 'GET' || method === 'HEAD' || method === 'POST') return { kind: 'call', routine: name, method };
+    if (method === 'OPTIONS') return { kind: 'describe routine', routine: name };
+    throw apiError('PGRST101', `Cannot use the ${method} method on RPC`, {
+      hint: 'Call the function with POST, or with GET or HEAD if it changes nothing.',
+    });
+  }
+  if (method === 'GET' || method === 'HEAD') {
+    const head = method === 'HEAD';
+    return kind === 'root' ? { kind: 'root', head } : { kind: 'read', relation: name, head };
+  }
+  if (method === 'OPTIONS') {
+    return kind === 'root' ? { kind: 'describe root' } : { kind: 'describe relation', relation: name };
+  }
+  if (kind === 'relation' && Object.hasOwn(MUTATIONS, method)) {
+    return { kind: 'mutate', relation: name, mutation: MUTATIONS[method as keyof typeof MUTATIONS] };
+  }
+  throw apiError('PGRST117', `Unsupported HTTP method: ${method}`, {
+    hint: kind === 'root' ? 'Use GET, HEAD or OPTIONS.' : 'Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
+  });
+}
+
+function schemaOf(raw: RawRequest, options: RequestOptions): { schema: string; profiled: boolean } {
+  const writes = Object.hasOwn(MUTATIONS, raw.method);
+  const wanted = header(raw, writes ? 'content-profile' : 'accept-profile');
+  if (wanted === undefined) {
+    return { schema: options.dbSchemas[0] ?? 'public', profiled: options.dbSchemas.length !== 1 };
+  }
+  if (!options.dbSchemas.includes(wanted)) {
+    throw apiError('PGRST106', `Invalid schema: ${wanted}`, {
+      hint: `Only the following schemas are exposed: ${options.dbSchemas.join(', ')}`,
+    });
+  }
+  return { schema: wanted, profiled: true };
+}
+
+function rangeOf(raw: RawRequest, pairs: readonly Pair[]): Range {
+  const find = (key: string): string | undefined => pairs.find(([name]) => name === key)?.[1];
+  const query = parseLimitOffset(find('limit'), find('offset'));
+  const asked = raw.method === 'GET' ? header(raw, 'range') : undefined;
+  const range = asked === undefined ? query : intersect(parseRangeHeader(asked), query);
+  if (raw.method === 'PUT' && (range.offset !== 0 || range.limit !== null)) {
+    throw apiError('PGRST114', 'limit/offset querystring parameters are not allowed for PUT');
+  }
+  return range;
+}
+
+const readsArguments = (action: Action): boolean => action.kind === 'call' && action.method !== 'POST';
+
+/** How a function's GET parameter is taken: with an operator it is a filter, else an argument. */
+const MUST_BE_CONDITION = /^(?:not|in|is|isdistinct)\./;
+
+/** The part of a pair that belongs to the shape, and the value that does not. */
+function splitPair([key, value]: Pair, asArguments: boolean): { fixed: string; slot: string | null } {
+  if (key === 'offset') return { fixed: '', slot: null };
+  if (isFilter(key)) {
+    const split = splitOperator(value);
+    if (split) return { fixed: split.prefix, slot: split.operand };
+    if (asArguments && !MUST_BE_CONDITION.test(value)) return { fixed: '', slot: value };
+  }
+  return { fixed: value, slot: null };
+}
+
+/**
+ * Reads everything of a request that is needed to look up its plan.
+ * Throws ApiError for what no plan can serve: bad paths, methods, schemas, ranges, encodings, bodies.
+ */
+export function readShape(raw: RawRequest, options: RequestOptions): RequestShape {
+  const action = actionOf(raw.method, raw.path, options);
+  const { schema, profiled } = schemaOf(raw, options);
+  const pairs = readPairs(raw.query);
+  const asArguments = readsArguments(action);
+  const slots: string[] = [];
+  const parts = [raw.method, raw.path, schema];
+  for (const name of ['accept', 'content-type', 'prefer'] as const) parts.push(header(raw, name) ?? '\u0001');
+  const range = rangeOf(raw, pairs);
+  parts.push(`${range.limit}${range.offset === 0 ? '' : '+'}`);
+  let filters = 0;
+  for (const pair of pairs) {
+    const { fixed, slot } = splitPair(pair, asArguments);
+    refuseNul(pair[0], pair[1]);
+    parts.push(pair[0], fixed, slot === null ? '' : '\u0001');
+    if (slot !== null) slots.push(slot);
+    if (isFilter(pair[0])) filters += 1;
+  }
+  refuseTooMany(filters, options.dbMaxFilters);
+  const body = readBody(raw, action, pairs, slots);
+  if (body) parts.push(JSON.stringify(body.payload));
+  return { key: parts.join('\0'), slots, action, schema, profiled, pairs, range, body };
+}
+
+function refuseTooMany(filters: number, most: number): void {
+  if (filters <= most) return;
+  throw apiError('AURA102', 'The request has too many filters', {
+    details: `It has ${filters} filters, at most ${most} are allowed.`,
+    hint: 'Use the in operator for lists of values, or a function.',
+  });
+}
+
+const countFilters = (logic: Logic): number =>
+  logic.kind === 'filter' ? 1 : logic.children.reduce((sum, child) => sum + countFilters(child), 0);
+
+/** The body, read as its Content-Type says; a form's values for a function become slots. */
+function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots: string[]): Body | null {
+  const forCall = action.kind === 'call' && action.method === 'POST';
+  if (!forCall && (action.kind !== 'mutate' || action.mutation === 'delete')) return null;
+  const type = parseMediaType(header(raw, 'content-type') ?? 'application/json');
+  const namesColumns =
+    (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) &&
+    pairs.some(([key]) => key === 'columns');
+  switch (type.kind) {
+    case 'json':
+      return namesColumns ? unreadJson(raw.body) : readJson(raw.body, forCall);
+    case 'csv':
+      return readCsv(raw.body);
+    case 'form':
+      return forCall ? readFormAsArguments(raw.body, slots) : readFormAsRow(raw.body);
+    case 'text':
+    case 'xml':
+    case 'bytes':
+      if (forCall) return { payload: { kind: 'raw' }, content: raw.body };
+      break;
+    default:
+  }
+  throw apiError('PGRST102', `Content-Type not acceptable: ${mediaTypeName(type)}`, {
+    hint: 'Send application/json, text/csv or application/x-www-form-urlencoded.',
+  });
+}
+
+function readFormAsArguments(body: Buffer, slots: string[]): Body {
+  const list: Argument[] = [];
+  for (const [name, value] of new URLSearchParams(decodeText(body))) {
+    list.push({ name, operand: { kind: 'slot', index: slots.length } });
+    slots.push(value);
+  }
+  return { payload: { kind: 'arguments', arguments: list }, content: '' };
+}
+
+/** Deeper than any sensible request, and far from where the parser would run out of stack. */
+const MAX_NESTING = 100;
+
+function refuseDeepNesting(text: string): void {
+  let depth = 0;
+  for (const found of text) {
+    if (found === '(') depth += 1;
+    else if (found === ')') depth -= 1;
+    if (depth > MAX_NESTING) {
+      throw apiError('AURA103', 'The request nests too deeply', {
+        details: `Parentheses nest deeper than ${MAX_NESTING} levels.`,
+        hint: 'Simplify the condition, or ask in several requests.',
+      });
+    }
+  }
+}
+
+function parseWith<T>(parser: Parser<T>, text: string, what: string, shown: string): T {
+  refuseDeepNesting(text);
+  const result = run(parser, text);
+  if ('value' in result) return result.value;
+  throw apiError('PGRST100', `"failed to parse ${what} (${shown})" ${result.problem.position}`, {
+    details: result.problem.explanation,
+  });
+}
+
+/** The items of an `in` list whose text is a slot. */
+export function parseList(text: string): readonly string[] {
+  const result = run(listOfValues, text);
+  if ('value' in result) return result.value;
+  return parseWith(listOfValues, text, 'filter', text);
+}
+
+interface Parsed {
+  where: Located<Logic>[];
+  arguments: Argument[];
+  filterFields: string[];
+}
+
+/** Filters, arguments and logic trees, in the order of the query string; numbers slots as readShape does. */
+function parseConditions(shape: RequestShape): Parsed {
+  const asArguments = readsArguments(shape.action);
+  const found: Parsed = { where: [], arguments: [], filterFields: [] };
+  const trees: Located<Logic>[] = [];
+  let slot = 0;
+  for (const pair of shape.pairs) {
+    const [key, value] = pair;
+    const index = splitPair(pair, asArguments).slot === null ? null : slot++;
+    const last = lastWord(key);
+    if (last === 'and' || last === 'or') {
+      const { path, operator } = parseWith(logicPath, key, 'logic path', key);
+      trees.push({ path, value: parseWith(logicTree, operator + value, 'logic tree', value) });
+    } else if (isFilter(key)) {
+      parseFilter(found, key, value, index, asArguments);
+    }
+  }
+  found.where.push(...trees);
+  return found;
+}
+
+function parseFilter(found: Parsed, key: string, value: string, slot: number | null, asArguments: boolean): void {
+  const { path, field } = parseWith(fieldPath, key, 'tree path', key);
+  if (asArguments && slot !== null && splitOperator(value) === null) {
+    found.arguments.push({ name: field.name, operand: { kind: 'slot', index: slot } });
+    return;
+  }
+  const condition = parseWith(filterCondition, value, 'filter', value);
+  const filled = slot === null ? condition : withSlot(condition, slot);
+  found.where.push({ path, value: { kind: 'filter', field, ...filled } });
+  found.filterFields.push(key);
+}
+
+function parseOrders(pairs: readonly Pair[]): Located<readonly OrderTerm[]>[] {
+  return pairs
+    .filter(([key]) => lastWord(key) === 'order')
+    .map(([key, value]) => ({
+      path: parseWith(fieldPath, key, 'tree path', key).path,
+      value: parseWith(orderTerms, value, 'order', value),
+    }));
+}
+
+function parseEmbedRanges(pairs: readonly Pair[]): Located<Range>[] {
+  const limits = new Map<string, { limit?: string; offset?: string }>();
+  for (const [key, value] of pairs) {
+    const word = lastWord(key);
+    if ((word !== 'limit' && word !== 'offset') || key === word) continue;
+    const where = key.slice(0, -word.length - 1);
+    limits.set(where, { ...limits.get(where), [word]: value });
+  }
+  return [...limits].map(([where, { limit, offset }]) => {
+    const { path, field } = parseWith(fieldPath, where, 'tree path', where);
+    return { path: [...path, field.name], value: parseLimitOffset(limit, offset) };
+  });
+}
+
+const find = (pairs: readonly Pair[], key: string): string | undefined =>
+  pairs.find(([name]) => name === key)?.[1];
+
+function parseColumns(text: string | undefined, parameter: string): string[] | null {
+  return text === undefined ? null : parseWith(columnList, text, `${parameter} parameter`, text);
+}
+
+/**
+ * Parses a request of a shape that has no plan yet.
+ * Throws ApiError PGRST100 where a parameter does not follow the grammar.
+ */
+export function parseRequest(raw: RawRequest, shape: RequestShape, options: RequestOptions): Request {
+  const { pairs } = shape;
+  const order = parseOrders(pairs);
+  const conditions = parseConditions(shape);
+  refuseTooMany(
+    conditions.where.reduce((sum, { value }) => sum + countFilters(value), 0),
+    options.dbMaxFilters,
+  );
+  const columns = parseColumns(find(pairs, 'columns'), 'columns');
+  const selectText = find(pairs, 'select') ?? '*';
+  const select: SelectItem[] = parseWith(selectList, selectText, 'select parameter', selectText);
+  const preferences: Preferences = parsePrefer(header(raw, 'prefer'), options.dbTxAllowOverride);
+  return {
+    action: shape.action,
+    schema: shape.schema,
+    profiled: shape.profiled,
+    select,
+    where: conditions.where,
+    order,
+    ranges: parseEmbedRanges(pairs),
+    range: shape.action.kind === 'mutate' ? ALL_ROWS : shape.range,
+    columns: columns === null ? null : [...new Set(columns)].sort(),
+    onConflict: parseColumns(find(pairs, 'on_conflict'), 'on_conflict'),
+    arguments: conditions.arguments,
+    filterFields: conditions.filterFields,
+    payload: shape.body?.payload ?? null,
+    preferences,
+    accept: parseAccept(header(raw, 'accept')),
+    contentType: parseMediaType(header(raw, 'content-type') ?? 'application/json'),
+  };
+}
+
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** The query string with its parameters in alphabetical order, for Content-Location. */
+export function canonicalQuery(pairs: readonly Pair[]): string {
+  const values = new Map<string, string[]>();
+  for (const [key, value] of [...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+    values.set(key, [...(values.get(key) ?? []), value]);
+  }
+  return [...values].map(([key, list]) => `${encode(key)}=${list.map(encode).join(',')}`).join('&');
+}

@@ -1,0 +1,108 @@
+/**
+ * Bodies of writes and calls. JSON goes to PostgreSQL as it came: here only its keys are read, since they
+ * decide which columns are written. CSV and forms become JSON first.
+ */
+import { parse as parseCsv } from 'csv-parse/sync';
+import { apiError } from '../errors/codes.ts';
+import type { Payload } from './ast.ts';
+
+/** A body: what of it belongs to the request's shape, and the bytes or text that PostgreSQL gets. */
+export interface Body {
+  readonly payload: Payload;
+  readonly content: Buffer | string;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+const unreadable = (message: string, details?: string): Error =>
+  apiError('PGRST102', message, details === undefined ? {} : { details });
+
+/** The text of a body; refuses what is not UTF-8. */
+export function decodeText(body: Buffer): string {
+  try {
+    return UTF8.decode(body);
+  } catch (cause) {
+    throw apiError('AURA104', 'The body is not valid UTF-8', {
+      hint: 'Send the body encoded as UTF-8.',
+      cause,
+    });
+  }
+}
+
+const looksLikeObject = (body: Buffer): boolean => {
+  for (const byte of body) {
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return byte === 0x7b;
+  }
+  return false;
+};
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const sameKeys = (keys: ReadonlySet<string>, item: unknown): boolean => {
+  if (!isObject(item)) return false;
+  const others = Object.keys(item);
+  return others.length === keys.size && others.every((key) => keys.has(key));
+};
+
+/** JSON whose keys name the columns or arguments; they must be the same in all objects of an array. */
+export function readJson(body: Buffer, emptyIsObject: boolean): Body {
+  if (body.length === 0 && emptyIsObject) {
+    return { payload: { kind: 'json', keys: [], isObject: true }, content: '{}' };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(decodeText(body));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw unreadable('Empty or invalid json');
+    throw error;
+  }
+  return jsonBody(value, body);
+}
+
+function jsonBody(value: unknown, content: Buffer | string): Body {
+  if (isObject(value)) {
+    return { payload: { kind: 'json', keys: Object.keys(value).sort(), isObject: true }, content };
+  }
+  const rows: readonly unknown[] = Array.isArray(value) ? value : [];
+  if (rows.length === 0) return { payload: { kind: 'json', keys: [], isObject: false }, content: '[]' };
+  const keys = isObject(rows[0]) ? new Set(Object.keys(rows[0])) : null;
+  if (keys === null || !rows.every((row) => sameKeys(keys, row))) {
+    throw unreadable('All object keys must match');
+  }
+  return { payload: { kind: 'json', keys: [...keys].sort(), isObject: false }, content };
+}
+
+/** JSON whose columns are named by `columns`: not read here at all. */
+export const unreadJson = (body: Buffer): Body => ({
+  payload: { kind: 'unread json', isObject: looksLikeObject(body) },
+  content: body,
+});
+
+/** CSV with a header line; `NULL` is null, everything else text. */
+export function readCsv(body: Buffer): Body {
+  let lines: string[][];
+  try {
+    lines = parseCsv(decodeText(body), { relax_column_count: true, skip_empty_lines: true, bom: true });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_')) {
+      throw unreadable('The CSV could not be read', error.message);
+    }
+    throw error;
+  }
+  const [header, ...rows] = lines;
+  if (header === undefined) throw unreadable('The CSV has no header line');
+  if (rows.some((row) => row.length !== header.length)) {
+    throw unreadable('All lines must have same number of fields');
+  }
+  const objects = rows.map((row) =>
+    Object.fromEntries(row.map((text, index) => [header[index] ?? '', text === 'NULL' ? null : text])),
+  );
+  return jsonBody(objects, JSON.stringify(objects));
+}
+
+/** A form as one row to write. */
+export function readFormAsRow(body: Buffer): Body {
+  const row = Object.fromEntries(new URLSearchParams(decodeText(body)));
+  return jsonBody(row, JSON.stringify(row));
+}
