@@ -1,12 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  type CatalogHolder,
-  type CatalogObservation,
-  createCatalogHolder,
-} from '../../server/catalog/holder.ts';
+import { type CatalogHolder, createCatalogHolder } from '../../server/catalog/holder.ts';
 import { createCatalogLoader } from '../../server/catalog/load.ts';
 import type { Catalog } from '../../server/catalog/types.ts';
 import { nameKey } from '../../server/names.ts';
+import type { Observation } from '../../server/observe/observation.ts';
 import { createDatabase } from '../support/database.ts';
 import { connectCatalog } from './connect.ts';
 
@@ -30,7 +27,7 @@ const catalogOf = (serverVersion: number): Catalog => ({
 /** A load that each test ends as it likes. */
 const createScript = () => {
   const pending: PromiseWithResolvers<Catalog>[] = [];
-  const observations: CatalogObservation[] = [];
+  const observations: Observation[] = [];
   let loads = 0;
   const holder = createCatalogHolder({
     load: () => {
@@ -103,8 +100,11 @@ describe('before the first load', () => {
     await succeed(7);
     expect(versionOf(holder)).toBe(7);
     expect(
-      observations.map((o) => (o.kind === 'catalog-load-failed' ? Number(o.retryIn) / 1000 : o.kind)),
-    ).toEqual([...pauses, 'catalog-loaded']);
+      observations
+        .filter((o) => o.kind !== 'catalog failed')
+        .map((o) => (o.kind === 'database retry' ? o.delaySeconds : o.kind)),
+    ).toEqual([...pauses, 'catalog loaded']);
+    expect(observations[0]).toEqual({ kind: 'catalog failed', error: new Error('away') });
     await vi.advanceTimersByTimeAsync(100_000);
     expect(loads()).toBe(8);
   });
@@ -224,7 +224,7 @@ describe('subscribers', () => {
     await succeed(1);
     expect(told).toEqual([1]);
     expect(holder.state()).toEqual({ kind: 'ready' });
-    expect(observations).toContainEqual({ kind: 'catalog-listener-failed', error: new Error('defect') });
+    expect(observations).toContainEqual({ kind: 'defect', error: new Error('defect'), requestId: null });
   });
 });
 
@@ -263,7 +263,7 @@ test('on a database, a reload brings what was created and leaves the old catalog
   const database = await createDatabase('create schema api; create table api.first (id int primary key)');
   const connection = await connectCatalog(database.uri);
   const options = { schemas: ['api'], extraSearchPath: [], hoistedSettings: [] };
-  const observations: CatalogObservation[] = [];
+  const observations: Observation[] = [];
   const holder = createCatalogHolder({
     load: createCatalogLoader(connection.query, options),
     observe: (observation) => observations.push(observation),
@@ -275,9 +275,8 @@ test('on a database, a reload brings what was created and leaves the old catalog
   expect(before.relations.has(nameKey('api', 'second'))).toBe(false);
   expect(holder.current()?.relations.has(nameKey('api', 'second'))).toBe(true);
   expect(observations.at(-1)).toMatchObject({
-    kind: 'catalog-loaded',
+    kind: 'catalog loaded',
     relations: 2,
-    relationships: 2,
     routines: 0,
   });
 
