@@ -104,6 +104,7 @@ describe('the login role', () => {
     inherit: false,
     canLogin: true,
     memberOf: [],
+    inheritsFrom: [],
     ...facts,
   });
   const table = (name: string, owner: string): Relation => ({
@@ -119,6 +120,7 @@ describe('the login role', () => {
     primaryKey: [],
     uniqueKeys: [],
     columns: new Map(),
+    computedColumns: new Map(),
     grants: [],
     policies: [],
   });
