@@ -9,7 +9,7 @@ test('docs/observability.md lists every metric of ours with its type, and no oth
   const printed = [...text.matchAll(/^# TYPE ((?:pgrst|aura)_\w+) (\w+)$/gm)].map(
     ([, name, type]) => `${name} ${type}`,
   );
-  const documented = [...page.matchAll(/^\| `((?:pgrst|aura)_\w+)` \| (\w+) \|/gm)].map(
+  const documented = [...page.matchAll(/^\| `((?:pgrst|aura)_\w+)` +\| (\w+) +\|/gm)].map(
     ([, name, type]) => `${name} ${type}`,
   );
   expect(documented.sort()).toEqual(printed.sort());
