@@ -4,7 +4,8 @@
  * behind when it was killed (a half-made folder, a stale pid file, a server that still runs) is put in order
  * first. Signals are the caller's business: the server runs in a session of its own.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Account, findServerAccount } from './embedded/account.ts';
@@ -44,6 +45,8 @@ export interface EmbeddedServer {
   readonly pid: number;
   /** Connects the superuser by the socket. Holds the password. */
   readonly superuserUri: string;
+  /** The same by TCP, for other programs; null without a port. */
+  readonly tcpUri: string | null;
   /** Stops the server and gives the folder back. May be called again. */
   stop(): Promise<void>;
 }
@@ -65,28 +68,15 @@ const THROWAWAY = {
   max_wal_senders: '0',
 };
 
-/** A connection URI by socket, as libpq and pg both read it. */
-export const socketUri = (init: {
-  user: string;
-  password: string;
-  socketDir: string;
-  port: number | null;
-  database: string;
-}): string => {
-  const [user, password, host] = [init.user, init.password, init.socketDir].map(encodeURIComponent);
-  return `postgresql://${user}:${password}@${host}:${init.port ?? SOCKET_PORT}/${encodeURIComponent(init.database)}`;
-};
-
 /** A private folder for the socket: in the home, or in the system's temporary folder where that path is too long. */
 const placeSocket = async (home: string, port: number, account: Account | null): Promise<string> => {
   const inHome = join(home, 'socket');
-  if (Buffer.byteLength(`${inHome}/.s.PGSQL.${port}.lock`) <= SOCKET_PATH_MAX) {
-    await makePrivate(inHome, account);
-    return inHome;
-  }
-  const elsewhere = await mkdtemp(join(tmpdir(), 'aura-'));
-  await makePrivate(elsewhere, account);
-  return elsewhere;
+  const fits = Buffer.byteLength(`${inHome}/.s.PGSQL.${port}.lock`) <= SOCKET_PATH_MAX;
+  const hash = createHash('sha256').update(home).digest('hex').slice(0, 12);
+  // the same at every start: a server started again must be where connections look for it
+  const folder = fits ? inHome : join(tmpdir(), `aura-${hash}`);
+  await makePrivate(folder, account);
+  return folder;
 };
 
 /** Tells when a process that may not be our child ends. Gives a function that stops watching. */
@@ -172,7 +162,8 @@ const startIn = async (
     socketDir,
     port: options.port,
     pid,
-    superuserUri: socketUri({ user: SUPERUSER, password, socketDir, port, database: 'postgres' }),
+    superuserUri: `postgresql://${SUPERUSER}:${password}@${encodeURIComponent(socketDir)}:${port}/postgres`,
+    tcpUri: options.port === null ? null : `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/postgres`,
     stop: async () => {
       unwatch();
       await stopPostmaster(pid, options.throwaway === true ? 'SIGQUIT' : 'SIGINT');

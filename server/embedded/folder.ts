@@ -110,8 +110,23 @@ export const openHome = async (home: string, account: Account | null): Promise<b
 
 const OWN_ENTRIES = new Set(['data.new', 'password', 'password.new', 'postgres.log', 'lock', 'socket']);
 
-/** Makes an empty folder that only PostgreSQL's account can enter. */
+/**
+ * Makes a folder that only PostgreSQL's account can enter, or takes the one that is there if it is that.
+ * @throws StartError if something else has the name
+ */
 export const makePrivate = async (path: string, account: Account | null): Promise<void> => {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const self = process.getuid?.() ?? 0;
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    // in the system's temporary folder anybody may have made it, or a link that leads elsewhere
+    const found = await lstat(path);
+    if (found.isDirectory() && [self, account?.uid ?? self].includes(found.uid)) return;
+    throw new StartError(
+      `${path} is in the way: it belongs to ${await accountName(found.uid)}.`,
+      'Remove it.',
+    );
+  }
   if (account !== null) await chown(path, account.uid, account.gid);
 };

@@ -1,0 +1,129 @@
+/**
+ * The command line: reads arguments, calls one function a verb, and turns what goes wrong into one message and
+ * an exit code. `bin/aura.mjs` calls `main`.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { styleText } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
+import { type DevOptions, runDev } from './cli/dev.ts';
+import { listenForInterrupt } from './cli/interrupt.ts';
+import { renderProblem } from './cli/problem.ts';
+import type { Serve } from './cli/serve.ts';
+import { renderSettings, runStart, type StartOptions } from './cli/start.ts';
+import { createSteps } from './cli/steps.ts';
+import { settings } from './config.ts';
+import { repositoryFile } from './project/files.ts';
+import { settingsFile } from './project/folder.ts';
+
+const parsePort = (text: string): number => {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError('It must be a whole number from 1 to 65535.');
+};
+
+const emphasis =
+  (stream: NodeJS.WriteStream) =>
+  (text: string): string =>
+    stream.isTTY && process.env['NO_COLOR'] === undefined ? styleText('bold', text) : text;
+
+/** The server is loaded when a verb needs it, so that `--help` and `--version` answer at once. */
+const serve: Serve = async (config) => (await import('./main.ts')).serve(config);
+
+const addDev = (program: Command, version: string): void => {
+  program
+    .command('dev')
+    .summary('run a project folder: database, schema, API')
+    .description('Runs a project folder on an embedded PostgreSQL and applies its changes as they are saved.')
+    .option('--project-dir <dir>', 'the folder with aura.toml, sql/, policies/ and seed.sql', '.')
+    .option('--port <n>', 'the port of the API', parsePort, 54_321)
+    .option('--db-port <n>', 'the port of the embedded database', parsePort, 54_322)
+    .option('--db-uri <uri>', 'a database that runs elsewhere, in place of the embedded one')
+    .option('--data-dir <dir>', "the embedded database's folder (default: .aura/postgres in the project)")
+    .action(async (given: Partial<DevOptions> & Pick<DevOptions, 'projectDir' | 'port' | 'dbPort'>) => {
+      const interrupt = listenForInterrupt();
+      await runDev(
+        { ...given, dbUri: given.dbUri ?? null, dataDir: given.dataDir ?? null },
+        {
+          version,
+          serve,
+          steps: createSteps(process.stderr),
+          print: (text) => void process.stdout.write(text),
+          bold: emphasis(process.stdout),
+          signal: interrupt.signal,
+        },
+      );
+      interrupt.release();
+    });
+};
+
+/** Every setting as an option, so that each can be given on the command line too. */
+const addSettings = (command: Command): Command => {
+  for (const [name, setting] of Object.entries(settings)) {
+    command.option(`--${name} <value>`, setting.description);
+  }
+  return command;
+};
+
+const startOptions = (file: string | undefined, command: Command): StartOptions => {
+  const flags: Record<string, unknown> = {};
+  for (const option of command.options) {
+    const name = option.long?.slice(2) ?? '';
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (name in settings && value !== undefined) flags[name] = value;
+  }
+  return { file: file ?? (existsSync(settingsFile) ? settingsFile : null), flags };
+};
+
+const addStart = (program: Command): void => {
+  const start = program
+    .command('start')
+    .summary('serve an existing database (production)')
+    .description(
+      'Serves an existing database. Settings come from the options below, the environment (AURA_DB_URI or PGRST_DB_URI, and so on) and a configuration file, in this order.',
+    )
+    .argument('[file]', `a configuration file (default: ${settingsFile}, if there is one)`)
+    .option('--dump-config', 'print the effective settings without secrets, and end');
+  addSettings(start).action(async (file: string | undefined, given: { dumpConfig?: boolean }) => {
+    const options = startOptions(file, start);
+    if (given.dumpConfig === true) {
+      process.stdout.write(renderSettings(options));
+      return;
+    }
+    const interrupt = listenForInterrupt();
+    await runStart(options, serve, interrupt.asked);
+    interrupt.release();
+  });
+};
+
+const addInspect = (program: Command): void => {
+  const inspect = program
+    .command('inspect')
+    .summary('print the catalog as JSON')
+    .description(
+      'Prints what Aura knows of the exposed schemas: relations, relationships, functions, grants.',
+    )
+    .argument('[file]', `a configuration file (default: ${settingsFile}, if there is one)`);
+  addSettings(inspect).action(async (file: string | undefined) => {
+    const { renderInspection } = await import('./cli/inspect.ts');
+    process.stdout.write(await renderInspection(startOptions(file, inspect)));
+  });
+};
+
+/** Runs a command line (`process.argv`), and sets the exit code. */
+export const main = async (argv: readonly string[]): Promise<void> => {
+  const { version }: { version: string } = JSON.parse(await readFile(repositoryFile('package.json'), 'utf8'));
+  const program = new Command('aura')
+    .description('A Postgres schema becomes a REST API under Row-Level Security.')
+    .version(version)
+    .showHelpAfterError('Try --help.');
+  addDev(program, version);
+  addStart(program);
+  addInspect(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.stderr.write(renderProblem(error, emphasis(process.stderr)));
+    process.exitCode = 1;
+  }
+};

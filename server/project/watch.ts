@@ -1,0 +1,72 @@
+/**
+ * Tells when a project's files change. Editors write in several steps, so that changes are collected until the
+ * folder has been quiet for a moment.
+ */
+import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
+import { isProjectFile, projectSubfolders, settingsFile } from './folder.ts';
+
+export interface ProjectChange {
+  /** SQL was added, changed or removed. */
+  readonly scripts: boolean;
+  /** `aura.toml` was. */
+  readonly settings: boolean;
+}
+
+const QUIET = 150;
+
+/**
+ * Watches until told to stop.
+ * @returns a function that stops it
+ */
+export const watchProject = (folder: string, onChange: (change: ProjectChange) => void): (() => void) => {
+  const watchers = new Map<string, FSWatcher>();
+  const seen = new Set<string>();
+  let timer: NodeJS.Timeout | null = null;
+
+  const report = (): void => {
+    timer = null;
+    const names = [...seen];
+    seen.clear();
+    // a subfolder that has just been made holds files already
+    const added = watchSubfolders();
+    const change = { scripts: added || names.some(isProjectFile), settings: names.includes(settingsFile) };
+    if (change.scripts || change.settings) onChange(change);
+  };
+  const note = (name: string): void => {
+    seen.add(name);
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(report, QUIET);
+  };
+  const watchFolder = (path: string, prefix: string): void => {
+    const watcher = watch(path, (_event, name) => note(`${prefix}${name ?? ''}`));
+    const forget = (): void => {
+      watcher.close();
+      watchers.delete(path);
+    };
+    // the folder was removed; the watcher of the one above sees it come back
+    watcher.on('error', forget);
+    watchers.set(path, watcher);
+  };
+  const watchSubfolders = (): boolean => {
+    let added = false;
+    for (const name of projectSubfolders) {
+      const path = join(folder, name);
+      if (!existsSync(path)) {
+        watchers.get(path)?.close();
+        watchers.delete(path);
+      } else if (!watchers.has(path)) {
+        watchFolder(path, `${name}/`);
+        added = true;
+      }
+    }
+    return added;
+  };
+
+  watchFolder(folder, '');
+  watchSubfolders();
+  return () => {
+    if (timer !== null) clearTimeout(timer);
+    for (const watcher of watchers.values()) watcher.close();
+  };
+};
