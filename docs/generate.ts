@@ -30,7 +30,7 @@ A setting can come from four places. Each wins over those below it:
    format (\`db-pool = 20\`, strings in double quotes, \`$(NAME)\` for an environment variable, \`$$\` for \`$\`).
 
 Every problem is reported at once at the start, and a name that no setting has is answered with the nearest one.
-\`aura start --dump-config\` prints what is in force, without secrets. Settings that are marked *reloadable* follow
+\`aura start --dump-config\` prints what is in force, without secrets. Settings that are marked _reloadable_ follow
 \`NOTIFY pgrst, 'reload config'\` and SIGUSR2; the others need a restart.
 
 \`app.settings.*\` (\`AURA_APP_SETTINGS_NAME\`, \`app.settings.name\`) is passed on as it is: each becomes a setting of

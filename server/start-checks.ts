@@ -91,17 +91,17 @@ export function checkLoginRole(
 const severity = ({ requireRls }: Pick<Config, 'requireRls'>): StartFinding['kind'] =>
   requireRls === 'off' ? 'warning' : 'refusal';
 
-/** Whether a role is the owner or acts with the owner's rights without being asked, by inheritance. */
+/** Whether a role is the owner or has the owner's privileges without `set role`, through any number of roles. */
 function ownsAs(role: Role, owner: string, roles: ReadonlyMap<string, Role>): boolean {
-  if (role.name === owner) return true;
-  if (!role.inherit) return false;
-  const seen = new Set<string>();
-  const pending = [...role.memberOf];
+  const seen = new Set([role.name]);
+  const pending = [role.name];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (name === owner) return true;
-    if (seen.has(name)) continue;
-    seen.add(name);
-    pending.push(...(roles.get(name)?.memberOf ?? []));
+    for (const next of roles.get(name)?.inheritsFrom ?? []) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      pending.push(next);
+    }
   }
   return false;
 }

@@ -23,12 +23,15 @@ export function maskConnectionString(text: string): string {
   return scheme + (shownLogin + rest).replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
 }
 
-/** Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. */
+/**
+ * Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. Texts can
+ * come from clients: no pattern here may take longer than a line through them.
+ */
 export const maskSecrets = (text: string): string =>
   text
-    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:)[^\s/@"']*@/gi, `$1${MASK}@`)
-    .replaceAll(/\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&"']+)/gi, `$1${MASK}`)
-    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK);
+    .replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/:@"']*:)[^\s/@"']*@/gi, `$1${MASK}@`)
+    .replaceAll(/\b((?:ssl)?password\s{0,9}=\s{0,9})('(?:[^'\\]|\\.)*'|[^\s&"']+)/gi, `$1${MASK}`)
+    .replaceAll(/(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK);
 
 /** A query string without the values of parameters that carry keys and tokens. */
 export const maskQuery = (query: string): string =>

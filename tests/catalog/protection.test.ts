@@ -22,6 +22,7 @@ const relation = (kind: RelationKind, facts: Partial<Relation> = {}): Relation =
   primaryKey: [],
   uniqueKeys: [],
   columns: new Map(),
+  computedColumns: new Map(),
   grants: [],
   policies: [],
   ...facts,
