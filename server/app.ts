@@ -5,7 +5,7 @@
 import { Hono } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { createAdminRoutes, type Readiness } from './admin/route.ts';
-import { type CatalogHolder, type CatalogObservation, createCatalogHolder } from './catalog/holder.ts';
+import { type CatalogHolder, createCatalogHolder } from './catalog/holder.ts';
 import { loadCatalog, readCatalogStatement } from './catalog/load.ts';
 import { unprotectedRelations } from './catalog/protection.ts';
 import { renderCatalog } from './catalog/render.ts';
@@ -62,20 +62,6 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
 
 const NO_FACTS: DatabaseFacts = { settings: [], roles: new Map(), loginRole: '' };
 
-function observeCatalog(observe: Observe): (observation: CatalogObservation) => void {
-  return (observation) => {
-    if (observation.kind === 'catalog-loaded') {
-      const { duration, relations, routines } = observation;
-      observe({ kind: 'catalog loaded', seconds: duration / 1000, relations, routines });
-    } else if (observation.kind === 'catalog-load-failed') {
-      observe({ kind: 'catalog failed', error: observation.error });
-      if (observation.retryIn !== null) observe({ kind: 'database retry', delaySeconds: observation.retryIn / 1000 });
-    } else {
-      observe({ kind: 'defect', error: observation.error, requestId: null });
-    }
-  };
-}
-
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   let statement: string | null = null;
   const load = () => {
@@ -93,7 +79,7 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
       { schemas: dbSchemas, extraSearchPath: dbExtraSearchPath, hoistedSettings: dbHoistedTxSettings },
     );
   };
-  return createCatalogHolder({ load, observe: observeCatalog(observe) });
+  return createCatalogHolder({ load, observe });
 }
 
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */

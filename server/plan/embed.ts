@@ -186,6 +186,10 @@ function answers(relationship: Relationship, { target, hint }: SelectEmbed): boo
   );
 }
 
+/** A request embeds within its schema: what it names is the target, or the function that computes it. */
+const isIn = (relationship: Relationship, schema: string): boolean =>
+  (relationship.kind === 'computed' ? relationship.routine.schema : relationship.target.schema) === schema;
+
 function findRelationship(
   context: PlanContext,
   schema: string,
@@ -193,7 +197,7 @@ function findRelationship(
   item: SelectEmbed,
 ): Relationship {
   const all = context.catalog.relationships.get(nameKey(parent.schema, parent.name)) ?? [];
-  const inSchema = all.filter((relationship) => relationship.target.schema === schema);
+  const inSchema = all.filter((relationship) => isIn(relationship, schema));
   const found = inSchema.filter((relationship) => answers(relationship, item));
   const [only] = found;
   if (only === undefined) throw notRelated(context, schema, parent, item);
@@ -220,7 +224,7 @@ function nearestRelated(context: PlanContext, schema: string, parent: QualifiedN
   const { relationships } = visibleTo(context.catalog, context.role);
   const related = relationships
     .get(nameKey(parent.schema, parent.name))
-    ?.filter((relationship) => relationship.target.schema === schema);
+    ?.filter((relationship) => isIn(relationship, schema));
   if (related && related.length > 0) {
     const [child] = suggest(target, related.map((relationship) => relationship.target.name)).filter(
       ({ score }) => score < 1,

@@ -55,14 +55,11 @@ function findRelation(context: PlanContext, name: QualifiedName): Relation {
   });
 }
 
-function refuseInvalidPreferences(context: PlanContext, request: Request): void {
-  const { handling, invalid, timezone } = request.preferences;
-  if (handling !== 'strict') return;
-  const unknownZone = timezone !== null && !context.catalog.timeZones.has(timezone) ? [`timezone=${timezone}`] : [];
-  const refused = [...invalid, ...unknownZone];
-  if (refused.length === 0) return;
+function refuseInvalidPreferences(request: Request): void {
+  const { handling, invalid } = request.preferences;
+  if (handling !== 'strict' || invalid.length === 0) return;
   throw apiError('PGRST122', 'Invalid preferences given with handling=strict', {
-    details: `Invalid preferences: ${refused.join(', ')}`,
+    details: `Invalid preferences: ${invalid.join(', ')}`,
   });
 }
 
@@ -74,9 +71,8 @@ const wholeRows = (read: ReadPlan): boolean =>
 
 function commonParts(context: PlanContext, request: Request) {
   const { preferences, schema, profiled } = request;
-  const known = preferences.timezone !== null && context.catalog.timeZones.has(preferences.timezone);
   return {
-    preferences: known ? preferences : { ...preferences, timezone: null },
+    preferences,
     schema,
     profiled,
     isolation: null,
@@ -108,7 +104,7 @@ function planRelation(
   );
   refuseUnprotected(context, relation, read);
   const { handler, mediaType } = chooseHandler(context, request, name, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   return {
     ...commonParts(context, request),
     kind: 'read',
@@ -133,7 +129,7 @@ function planWrite(context: PlanContext, request: Request, action: Extract<Actio
   );
   refuseUnprotected(context, relation, read);
   const mutate = planMutation(context, request, relation, action.mutation, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   const { handler, mediaType } = chooseHandler(context, request, name, read);
   return {
     ...commonParts(context, request),
@@ -165,7 +161,7 @@ function planRoutine(context: PlanContext, request: Request, action: Extract<Act
   const read = planRead(context, request.schema, root, request);
   refuseUnprotected(context, null, read);
   const { handler, mediaType } = chooseHandler(context, request, relation, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   const { preferences } = request;
   if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.setOf) {
     throw apiError(

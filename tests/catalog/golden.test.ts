@@ -14,7 +14,6 @@ afterAll(() => fixture.close());
 const portable = (catalog: Catalog): Catalog => ({
   ...catalog,
   serverVersion: 0,
-  timeZones: new Set(),
   roles: new Map([...catalog.roles].filter(([name]) => name.startsWith('aura_test_'))),
   relations: new Map(
     [...catalog.relations].map(([key, relation]) => [

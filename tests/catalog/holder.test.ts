@@ -16,7 +16,6 @@ const catalogOf = (serverVersion: number): Catalog => ({
   routines: new Map(),
   representations: new Map(),
   mediaHandlers: [],
-  timeZones: new Set(),
   roles: new Map(),
   enums: new Map(),
   publications: new Map(),
