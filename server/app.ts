@@ -2,8 +2,9 @@
  * The composition root: makes the rooms, wires them together, and knows the order in which they start and
  * stop. Nothing else imports across the whole house.
  */
-import { Hono } from 'hono';
+
 import type { HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
 import { createAdminRoutes, type Readiness } from './admin/route.ts';
 import { type CatalogHolder, createCatalogHolder } from './catalog/holder.ts';
 import { loadCatalog, readCatalogStatement } from './catalog/load.ts';
@@ -15,15 +16,15 @@ import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
+import { displayName } from './names.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
-import { displayName } from './names.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { compile, qualified, sql } from './query/sql.ts';
-import { createPlanCache } from './rest/planned.ts';
 import { mountRest } from './rest/mount.ts';
+import { createPlanCache } from './rest/planned.ts';
 import type { RestSettings } from './rest/route.ts';
 import { createSessionOf } from './rest/session.ts';
 import { type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
@@ -55,7 +56,10 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
-    preRequest: config.dbPreRequest === null ? null : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
+    preRequest:
+      config.dbPreRequest === null
+        ? null
+        : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
@@ -202,7 +206,11 @@ function readiness(holder: CatalogHolder): Readiness {
     : { ready: false, reasons: [`The catalog could not be reloaded, an older one serves${why}.`] };
 }
 
-function warnOfUnprotected(config: Config, catalog: Parameters<typeof unprotectedRelations>[0], observe: Observe): void {
+function warnOfUnprotected(
+  config: Config,
+  catalog: Parameters<typeof unprotectedRelations>[0],
+  observe: Observe,
+): void {
   if (config.requireRls === 'off') return;
   const names = unprotectedRelations(catalog).map(({ name }) => displayName(name));
   if (names.length === 0) return;

@@ -4,6 +4,7 @@
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
+import type { Config } from './config.ts';
 import { StartError } from './errors/start.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
@@ -33,6 +34,17 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
+/** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
+const HEADER_BYTES = 64 * 1024;
+
+function makeServer(
+  fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
+  { serverMaxUrlLength }: Pick<Config, 'serverMaxUrlLength'>,
+): Server {
+  const serverOptions = { maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES };
+  return createAdaptorServer({ fetch, serverOptions }) as Server;
+}
+
 async function listenForAdmin(app: App): Promise<Server[]> {
   const { adminServerPort, adminServerHost, adminServerUnixSocket, adminServerUnixSocketMode } = app.config();
   if (adminServerPort === null && adminServerUnixSocket === null) return [];
@@ -43,7 +55,7 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => createAdaptorServer({ fetch: app.admin.fetch }) as Server, addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app.admin.fetch, app.config()), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
@@ -99,7 +111,7 @@ export async function serve(loadConfig: LoadConfig, { checked, version }: ServeO
     if (checked) judge(app.findings(), app);
     const { serverHost, serverPort, serverReuseport, serverUnixSocket, serverUnixSocketMode } = app.config();
     const listening = await listenAll(
-      () => createAdaptorServer({ fetch: app.api.fetch }) as Server,
+      () => makeServer(app.api.fetch, app.config()),
       addressesOf({
         host: serverHost,
         port: serverPort,

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { parseRoleSettings, type RoleSettings } from './config/role-settings.ts';
 import type { DatabaseSetting } from './config/sources.ts';
 import { type Config, databaseSettingNames } from './config.ts';
-import { ask, type Question } from './execute/query.ts';
 import type { Pool } from './execute/pool.ts';
+import { ask, type Question } from './execute/query.ts';
 import { repositoryFile } from './project/files.ts';
 import { compile, qualified, sql } from './query/sql.ts';
 
@@ -21,7 +21,8 @@ export interface DatabaseFacts {
   readonly loginRole: string;
 }
 
-const readSql = (file: string): string => readFileSync(repositoryFile(`sql/config/${file}`), 'utf8').replace(/;\s*$/, '');
+const readSql = (file: string): string =>
+  readFileSync(repositoryFile(`sql/config/${file}`), 'utf8').replace(/;\s*$/, '');
 
 const text = (value: string | null | undefined): string => value ?? '';
 
@@ -53,7 +54,11 @@ export async function loadDatabaseFacts(
   return {
     loginRole: text(answers[0]?.[0]?.[0]),
     roles: parseRoleSettings(
-      (answers[1] ?? []).map(([role, name, value]) => ({ role: text(role), name: text(name), value: text(value) })),
+      (answers[1] ?? []).map(([role, name, value]) => ({
+        role: text(role),
+        name: text(name),
+        value: text(value),
+      })),
     ),
     settings: settings.map(([name, value]) => ({ name: text(name), value: text(value) })),
   };

@@ -99,14 +99,25 @@ const isOptionalText = (value: unknown): value is string | null | undefined =>
 function fromRaise({ message, detail }: PostgresError): ApiError {
   const body = parseObject(message);
   const { code, message: text, details, hint } = body ?? {};
-  if (typeof code !== 'string' || typeof text !== 'string' || !isOptionalText(details) || !isOptionalText(hint)) {
+  if (
+    typeof code !== 'string' ||
+    typeof text !== 'string' ||
+    !isOptionalText(details) ||
+    !isOptionalText(hint)
+  ) {
     return unreadable(`Invalid JSON value for MESSAGE: '${message}'`, MESSAGE_HINT);
   }
   if (detail === null) return unreadable('DETAIL is missing in the RAISE statement', DETAIL_HINT);
   const { status, headers } = parseObject(detail) ?? {};
   const pairs = typeof headers === 'object' && headers !== null ? Object.entries(headers) : null;
   const isText = pairs?.every(([, value]) => typeof value === 'string') ?? false;
-  if (typeof status !== 'number' || !Number.isInteger(status) || !inRange(status) || pairs === null || !isText) {
+  if (
+    typeof status !== 'number' ||
+    !Number.isInteger(status) ||
+    !inRange(status) ||
+    pairs === null ||
+    !isText
+  ) {
     return unreadable(`Invalid JSON value for DETAIL: '${detail}'`, DETAIL_HINT);
   }
   return new ApiError({

@@ -208,8 +208,10 @@ export class Exchanger {
     const running = this.#running;
     this.#running = null;
     // what the server said before it hung up explains more than that it did
-    running?.reject(new ConnectionLostError(running.error?.message ?? 'the connection was closed', {
-      cause: running.error,
-    }));
+    running?.reject(
+      new ConnectionLostError(running.error?.message ?? 'the connection was closed', {
+        cause: running.error,
+      }),
+    );
   }
 }

@@ -138,4 +138,3 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     close: () => pool.end(),
   };
 }
-

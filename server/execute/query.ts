@@ -2,8 +2,9 @@
  * Questions that the server itself asks, as its login role: the catalog, settings. They run on the pool, each
  * batch as one transaction and one trip.
  */
-import { arrayLiteral } from '../query/filter.ts';
+
 import { fromPostgres } from '../errors/postgres.ts';
+import { arrayLiteral } from '../query/filter.ts';
 import { ConnectionLostError, type Step } from './exchange.ts';
 import type { Pool } from './pool.ts';
 

@@ -45,7 +45,13 @@ export interface Executed {
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-const command = (text: string): Step => ({ key: text, text, values: [], resultColumns: 0, binary: NO_BINARY });
+const command = (text: string): Step => ({
+  key: text,
+  text,
+  values: [],
+  resultColumns: 0,
+  binary: NO_BINARY,
+});
 
 const ROLLBACK = command('rollback');
 const COMMIT = command('commit');
@@ -78,7 +84,8 @@ function planTrip(work: Work): Trip {
   }
   const { key, text, values } = work.session;
   steps.push({ key: work.prepared ? key : null, text, values, resultColumns: 0, binary: NO_BINARY });
-  if (work.preRequest !== null) steps.push({ ...command(work.preRequest), key: work.prepared ? `${work.key} pre` : null });
+  if (work.preRequest !== null)
+    steps.push({ ...command(work.preRequest), key: work.prepared ? `${work.key} pre` : null });
   const main = steps.push(stepOf(work, work.statements.main, 'main', work.values)) - 1;
   let estimate: number | null = null;
   if (work.statements.estimate) {
@@ -86,7 +93,12 @@ function planTrip(work: Work): Trip {
   }
   const stays = work.verify !== null;
   if (begins && !stays) steps.push(...(work.rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]));
-  return { steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate, stays };
+  return {
+    steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })),
+    main,
+    estimate,
+    stays,
+  };
 }
 
 const isStale = (error: DatabaseError | null): boolean => error?.code === '26000' || error?.code === '0A000';

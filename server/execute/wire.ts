@@ -85,7 +85,12 @@ export class MessageWriter {
    * Bind to the unnamed portal. Parameters go as text, but those listed in `binary`; the last of
    * `resultColumns` columns comes back in binary form (0 = all as text).
    */
-  bind(statement: string, values: readonly WireValue[], resultColumns: number, binary: ReadonlySet<number>): void {
+  bind(
+    statement: string,
+    values: readonly WireValue[],
+    resultColumns: number,
+    binary: ReadonlySet<number>,
+  ): void {
     const start = this.#begin('B');
     this.#cstring('');
     this.#cstring(statement);

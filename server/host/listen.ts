@@ -4,22 +4,19 @@
 import { chmod, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
+import { listenHost } from '../config/listen-host.ts';
 import { StartError, systemCode } from '../errors/start.ts';
 import { portHolder } from './port.ts';
 
 export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly reusePort: boolean }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly ipv6Only: boolean;
+      readonly port: number;
+      readonly reusePort: boolean;
+    }
   | { readonly kind: 'socket'; readonly path: string; readonly mode: number };
-
-/** The addresses that a host setting means; the port is the same on each. */
-const HOSTS: Readonly<Record<string, readonly string[]>> = {
-  '*': ['::', '0.0.0.0'],
-  '*4': ['::', '0.0.0.0'],
-  '*6': ['::', '0.0.0.0'],
-  '!4': ['0.0.0.0'],
-  '!6': ['::'],
-  localhost: ['127.0.0.1', '::1'],
-};
 
 /** The addresses of a host and port, or of a socket. */
 export function addressesOf(settings: {
@@ -31,7 +28,11 @@ export function addressesOf(settings: {
 }): Address[] {
   const { host, port, reusePort, socket, mode } = settings;
   if (socket !== null) return [{ kind: 'socket', path: socket, mode }];
-  return (HOSTS[host] ?? [host]).map((one) => ({ kind: 'tcp', host: one, port, reusePort }));
+  // both addresses that the name stands for, where the system would take one
+  if (host === 'localhost') {
+    return ['127.0.0.1', '::1'].map((one) => ({ kind: 'tcp', host: one, ipv6Only: true, port, reusePort }));
+  }
+  return [{ kind: 'tcp', ...listenHost(host), port, reusePort }];
 }
 
 /** A socket's file that nobody listens at is left from a process that was killed. */
@@ -54,11 +55,21 @@ async function explain(error: unknown, address: Address): Promise<StartError> {
   const shown = address.kind === 'socket' ? address.path : `${address.host}:${address.port}`;
   if (code === 'EADDRINUSE' && address.kind === 'tcp') {
     const holder = await portHolder(address.port);
-    return new StartError(`Port ${address.port} is in use by ${holder}.`, 'Choose another with --port or server-port.', error);
+    return new StartError(
+      `Port ${address.port} is in use by ${holder}.`,
+      'Choose another with --port or server-port.',
+      error,
+    );
   }
-  if (code === 'EADDRINUSE') return new StartError(`Another process listens on ${shown}.`, 'Choose another path.', error);
-  if (code === 'EACCES') return new StartError(`No permission to listen on ${shown}.`, 'Ports below 1024 need privileges.', error);
-  return new StartError(`Cannot listen on ${shown}: ${error instanceof Error ? error.message : String(error)}`, null, error);
+  if (code === 'EADDRINUSE')
+    return new StartError(`Another process listens on ${shown}.`, 'Choose another path.', error);
+  if (code === 'EACCES')
+    return new StartError(`No permission to listen on ${shown}.`, 'Ports below 1024 need privileges.', error);
+  return new StartError(
+    `Cannot listen on ${shown}: ${error instanceof Error ? error.message : String(error)}`,
+    null,
+    error,
+  );
 }
 
 async function listenAt(server: Server, address: Address): Promise<string> {
@@ -70,8 +81,7 @@ async function listenAt(server: Server, address: Address): Promise<string> {
           host: address.host,
           port: address.port,
           reusePort: address.reusePort,
-          // IPv4 has a socket of its own
-          ipv6Only: address.host.includes(':'),
+          ipv6Only: address.ipv6Only,
         };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -89,7 +99,8 @@ async function listenAt(server: Server, address: Address): Promise<string> {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`;
 }
 
-const closeServer = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => server.close(() => resolve()));
 
 /**
  * Makes a server listen at each address. An IPv6 address that the machine does not have is passed over where

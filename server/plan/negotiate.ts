@@ -53,7 +53,12 @@ function produce(catalog: Catalog, what: Negotiable, type: MediaType): Negotiate
   return general ? custom(general, null) : builtIn(type);
 }
 
-function answer(catalog: Catalog, what: Negotiable, type: MediaType, plansEnabled: boolean): Negotiated | null {
+function answer(
+  catalog: Catalog,
+  what: Negotiable,
+  type: MediaType,
+  plansEnabled: boolean,
+): Negotiated | null {
   switch (type.kind) {
     case 'object':
       return { handler: { kind: 'object', stripped: type.stripped }, mediaType: type };

@@ -3,11 +3,12 @@
  * relation and function in it exists and is served to the role; each relationship is the only one meant.
  * Permissions are not checked: PostgreSQL does that.
  */
-import { displayName, nameKey, type QualifiedName } from '../names.ts';
+
 import type { Relation, Routine } from '../catalog/types.ts';
 import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
 import { suggestOne } from '../errors/suggest.ts';
+import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { Action, Request } from '../request/ast.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
@@ -81,7 +82,12 @@ function commonParts(context: PlanContext, request: Request) {
   };
 }
 
-function chooseHandler(context: PlanContext, request: Request, identity: QualifiedName, read: ReadPlan): Negotiated {
+function chooseHandler(
+  context: PlanContext,
+  request: Request,
+  identity: QualifiedName,
+  read: ReadPlan,
+): Negotiated {
   const what = { identity, wholeRows: wholeRows(read) };
   return negotiate(context.catalog, what, request.accept, context.options.dbPlanEnabled);
 }
@@ -117,7 +123,11 @@ function planRelation(
   };
 }
 
-function planWrite(context: PlanContext, request: Request, action: Extract<Action, { kind: 'mutate' }>): WritePlan {
+function planWrite(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'mutate' }>,
+): WritePlan {
   const relation = findRelation(context, { schema: request.schema, name: action.relation });
   const { name } = relation;
   const source = { kind: 'result', alias: name.name } as const;
@@ -153,7 +163,11 @@ function resultRelation(context: PlanContext, routine: Routine): QualifiedName {
   return exposed ? type : { schema: routine.name.schema, name: type.name };
 }
 
-function planRoutine(context: PlanContext, request: Request, action: Extract<Action, { kind: 'call' }>): RoutinePlan {
+function planRoutine(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'call' }>,
+): RoutinePlan {
   const routine = findRoutine(context, { schema: request.schema, name: action.routine }, request);
   const relation = resultRelation(context, routine);
   const source = { kind: 'result', alias: relation.name } as const;

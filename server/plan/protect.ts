@@ -29,7 +29,8 @@ export function refuseUnprotected(context: PlanContext, written: Relation | null
   for (const relation of [...(written ? [written] : []), ...relationsOf(context, plan)]) {
     if (isServable(relation, role)) continue;
     throw apiError('AURA200', `The ${relation.kind} '${displayName(relation.name)}' is not protected`, {
-      details: 'With require-rls = enforce, roles that Row-Level Security binds get protected relations only.',
+      details:
+        'With require-rls = enforce, roles that Row-Level Security binds get protected relations only.',
       hint: protectionRemedy(relation),
     });
   }

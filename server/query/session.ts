@@ -59,9 +59,11 @@ const FIXED_AFTER_ROLE_SETTINGS: readonly Fragment[] = [
 ].map(fixed);
 
 /** What a request may leave behind for its answer; nothing of the last one may still be there. */
-const CLEARED: readonly Fragment[] = [sql`'response.headers'`, sql`'response.status'`, sql`'pgrst.inserted'`].map(
-  (called) => sql`set_config(${called}, '', true)`,
-);
+const CLEARED: readonly Fragment[] = [
+  sql`'response.headers'`,
+  sql`'response.status'`,
+  sql`'pgrst.inserted'`,
+].map((called) => sql`set_config(${called}, '', true)`);
 
 const READ_ONLY = sql`set_config('transaction_read_only', 'on', true)`;
 

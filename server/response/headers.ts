@@ -37,7 +37,8 @@ export function parseHeadersSetting(text: string | null): [name: string, value: 
   }
   if (!Array.isArray(value)) throw malformedHeaders();
   return value.map((item: unknown) => {
-    const pairs = typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.entries(item) : [];
+    const pairs =
+      typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.entries(item) : [];
     const [pair] = pairs;
     if (pairs.length !== 1 || !pair || typeof pair[1] !== 'string') throw malformedHeaders();
     // a line break would let a value write headers of its own
@@ -57,7 +58,10 @@ export function parseStatusSetting(text: string | null): number | null {
 }
 
 /** Adds SQL's headers: they take the place of ours, and of one name several may be set. */
-export function mergeHeaders(ours: Headers, sqls: readonly (readonly [name: string, value: string])[]): Headers {
+export function mergeHeaders(
+  ours: Headers,
+  sqls: readonly (readonly [name: string, value: string])[],
+): Headers {
   if (sqls.length === 0) return ours;
   const named = new Set(sqls.map(([name]) => name.toLowerCase()));
   const merged: Headers = Object.fromEntries(

@@ -2,14 +2,13 @@
  * Plan and result → answer: status, headers and body, as PostgREST's clients know them.
  */
 import { apiError } from '../errors/codes.ts';
-import type { ErrorFields } from '../errors/error.ts';
-import { ApiError } from '../errors/error.ts';
+import type { ApiError, ErrorFields } from '../errors/error.ts';
+import type { ResultSet } from '../execute/result.ts';
+import type { Executed } from '../execute/transaction.ts';
 import type { DatabasePlan, RelationPlan, RoutinePlan, WritePlan } from '../plan/types.ts';
 import type { Preferences, Range } from '../request/ast.ts';
 import { contentType } from '../request/media-type.ts';
 import { renderApplied } from '../request/prefer.ts';
-import type { Executed } from '../execute/transaction.ts';
-import type { ResultSet } from '../execute/result.ts';
 import {
   contentRange,
   type Headers,
@@ -98,7 +97,9 @@ function respondRows(
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
   const location: Headers =
     plan.kind === 'read'
-      ? { 'Content-Location': `/${plan.relation.name}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}` }
+      ? {
+          'Content-Location': `/${plan.relation.name}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}`,
+        }
       : {};
   const headers = {
     'Content-Range': contentRange(range.offset, range.offset + page - 1, total),
@@ -117,7 +118,10 @@ const countOf = (plan: WritePlan, { page }: ResultSet): number | null => {
 };
 
 const encode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
+  encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 
 function locationHeader(plan: WritePlan, { location }: ResultSet): Headers {
   if (location === null) return {};

@@ -12,7 +12,8 @@ export function verificationOf(plan: DatabasePlan): ((result: ResultSet) => void
   if (plan.kind === 'write' && plan.mutation === 'upsert') checks.push(refuseUnlessKeyMatches);
   const { maxAffected, handling } = plan.preferences;
   const limits =
-    plan.kind === 'call' || (plan.kind === 'write' && (plan.mutation === 'update' || plan.mutation === 'delete'));
+    plan.kind === 'call' ||
+    (plan.kind === 'write' && (plan.mutation === 'update' || plan.mutation === 'delete'));
   if (limits && maxAffected !== null && handling === 'strict') {
     checks.push(({ page }) => refuseMoreThan(maxAffected, page));
   }

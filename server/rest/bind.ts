@@ -1,9 +1,10 @@
 /**
  * A statement's values for the request at hand.
  */
-import { parseList } from '../request/http.ts';
+
 import { arrayLiteral, listLiteral } from '../query/filter.ts';
 import type { Parameter } from '../query/sql.ts';
+import { parseList } from '../request/http.ts';
 
 /** What differs between two requests of one shape. */
 export interface RequestValues {

@@ -2,8 +2,8 @@
  * Cross-Origin Resource Sharing (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Answer } from '../response/respond.ts';
 import type { Headers } from '../response/headers.ts';
+import type { Answer } from '../response/respond.ts';
 
 const METHODS = 'GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD';
 const SIMPLE_HEADERS = ['Accept', 'Accept-Language', 'Content-Language'];
@@ -25,7 +25,11 @@ export function answerPreflight(
   allowed: readonly string[],
 ): Answer | null {
   const { origin } = headers;
-  if (method !== 'OPTIONS' || origin === undefined || headers['access-control-request-method'] === undefined) {
+  if (
+    method !== 'OPTIONS' ||
+    origin === undefined ||
+    headers['access-control-request-method'] === undefined
+  ) {
     return null;
   }
   const origins = allowOrigin(origin, allowed);

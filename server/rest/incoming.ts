@@ -50,12 +50,17 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
 }
 
 /** The part of a path behind the mount point (`/rest/v1`, or `/` for everything). */
-const belowPrefix = (path: string, prefix: string): string => (prefix === '/' ? path : path.slice(prefix.length) || '/');
+const belowPrefix = (path: string, prefix: string): string =>
+  prefix === '/' ? path : path.slice(prefix.length) || '/';
 
 /**
  * Reads a request. Rejects with ApiError AURA100, 101 and 105.
  */
-export async function readIncoming(incoming: IncomingMessage, prefix: string, limits: IncomingLimits): Promise<RawRequest> {
+export async function readIncoming(
+  incoming: IncomingMessage,
+  prefix: string,
+  limits: IncomingLimits,
+): Promise<RawRequest> {
   const url = incoming.url ?? '/';
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {

@@ -26,7 +26,10 @@ export function mountRest(
   prefix: string,
   context: RestContext & { readonly requestId: RequestId },
 ): void {
-  const handle = async (incoming: HttpBindings['incoming'], outgoing: HttpBindings['outgoing']): Promise<Response> => {
+  const handle = async (
+    incoming: HttpBindings['incoming'],
+    outgoing: HttpBindings['outgoing'],
+  ): Promise<Response> => {
     const started = performance.now();
     const trace = context.settings().config.serverTraceHeader;
     const sent = incoming.headers[trace?.toLowerCase() ?? 'x-request-id'];

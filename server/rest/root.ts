@@ -20,7 +20,9 @@ export function respondRoot(
   const routines = [...shown.routines.values()]
     .flatMap(([first]) => (first && first.name.schema === plan.schema ? [first] : []))
     .map(({ name, comment }) => ({ path: `/rpc/${name.name}`, kind: 'function', comment }));
-  const content = Buffer.from(JSON.stringify({ schema: plan.schema, resources: [...relations, ...routines] }));
+  const content = Buffer.from(
+    JSON.stringify({ schema: plan.schema, resources: [...relations, ...routines] }),
+  );
   const profile = plan.profiled ? { 'Content-Profile': plan.schema } : {};
   return {
     status: 200,

@@ -14,13 +14,20 @@ import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
-import { bind } from './bind.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
-import { canonicalQuery, parseRequest, type RawRequest, type RequestOptions, type RequestShape, readShape } from '../request/http.ts';
+import {
+  canonicalQuery,
+  parseRequest,
+  type RawRequest,
+  type RequestOptions,
+  type RequestShape,
+  readShape,
+} from '../request/http.ts';
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
+import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { readIncoming } from './incoming.ts';
-import type { Planned, PlanCache, Prepared } from './planned.ts';
+import type { PlanCache, Planned, Prepared } from './planned.ts';
 import { respondRoot } from './root.ts';
 import type { SessionOf } from './session.ts';
 import { createTiming } from './timing.ts';
@@ -104,7 +111,9 @@ async function serve(
 ): Promise<Answer> {
   const { config, options } = settings;
   const timing = createTiming(config.serverTimingEnabled);
-  const authenticated = settings.authenticate(incoming.headers as { authorization?: string; apikey?: string });
+  const authenticated = settings.authenticate(
+    incoming.headers as { authorization?: string; apikey?: string },
+  );
   const identity = authenticated instanceof Promise ? await authenticated : authenticated;
   trace.identity = identity;
   timing.mark('jwt');
@@ -120,7 +129,10 @@ async function serve(
   timing.mark('plan');
   if (planned.kind === 'info') return timing.onto(answerInfo(planned.plan, catalog, role, config));
   trace.sql = planned.statements.main.text;
-  const executed = await runWork(context.pool, workOf(context, settings, identity, raw, shape, planned, signal));
+  const executed = await runWork(
+    context.pool,
+    workOf(context, settings, identity, raw, shape, planned, signal),
+  );
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
   const asked = { range: shape.range, canonicalQuery: canonicalOf(planned, shape) };
@@ -171,7 +183,9 @@ function answerInfo(
   role: string,
   config: Config,
 ): Answer {
-  return plan.kind === 'allow' ? respondAllow(plan.allow) : respondRoot(plan, catalog, role, config.openapiMode);
+  return plan.kind === 'allow'
+    ? respondAllow(plan.allow)
+    : respondRoot(plan, catalog, role, config.openapiMode);
 }
 
 /** The trace header comes back as it was sent. */
@@ -190,4 +204,3 @@ function asApiError(context: RestContext, error: unknown, requestId: string): Ap
     hint: 'This is a defect of the server; please report it.',
   });
 }
-

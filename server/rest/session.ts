@@ -55,7 +55,9 @@ export function createSessionOf(
   const byRole = new Map(
     [...roles].map(([role, { settings }]) => {
       const timeout = settings.find(([name]) => name === TIMEOUT)?.[1] ?? null;
-      const others = settings.filter(([name]) => name !== TIMEOUT && name !== 'search_path' && name !== 'role');
+      const others = settings.filter(
+        ([name]) => name !== TIMEOUT && name !== 'search_path' && name !== 'role',
+      );
       return [role, { others, timeout: statementTimeout(config.dbStatementTimeout, timeout) }] as const;
     }),
   );
