@@ -28,7 +28,10 @@ const emphasis =
     stream.isTTY && process.env['NO_COLOR'] === undefined ? styleText('bold', text) : text;
 
 /** The server is loaded when a verb needs it, so that `--help` and `--version` answer at once. */
-const serve: Serve = async (config) => (await import('./main.ts')).serve(config);
+const serveAs =
+  (version: string): Serve =>
+  async (load, options) =>
+    (await import('./main.ts')).serve(load, { ...options, version });
 
 const addDev = (program: Command, version: string): void => {
   program
@@ -46,7 +49,7 @@ const addDev = (program: Command, version: string): void => {
         { ...given, dbUri: given.dbUri ?? null, dataDir: given.dataDir ?? null },
         {
           version,
-          serve,
+          serve: serveAs(version),
           steps: createSteps(process.stderr),
           print: (text) => void process.stdout.write(text),
           bold: emphasis(process.stdout),
@@ -75,7 +78,7 @@ const startOptions = (file: string | undefined, command: Command): StartOptions 
   return { file: file ?? (existsSync(settingsFile) ? settingsFile : null), flags };
 };
 
-const addStart = (program: Command): void => {
+const addStart = (program: Command, version: string): void => {
   const start = program
     .command('start')
     .summary('serve an existing database (production)')
@@ -91,7 +94,7 @@ const addStart = (program: Command): void => {
       return;
     }
     const interrupt = listenForInterrupt();
-    await runStart(options, serve, interrupt.asked);
+    await runStart(options, serveAs(version), interrupt.asked);
     interrupt.release();
   });
 };
@@ -118,7 +121,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     .version(version)
     .showHelpAfterError('Try --help.');
   addDev(program, version);
-  addStart(program);
+  addStart(program, version);
   addInspect(program);
   try {
     await program.parseAsync(argv);

@@ -91,17 +91,17 @@ export function checkLoginRole(
 const severity = ({ requireRls }: Pick<Config, 'requireRls'>): StartFinding['kind'] =>
   requireRls === 'off' ? 'warning' : 'refusal';
 
-/** Whether a role is the owner or acts with the owner's rights without being asked, by inheritance. */
+/** Whether a role is the owner or has the owner's privileges without `set role`, through any number of roles. */
 function ownsAs(role: Role, owner: string, roles: ReadonlyMap<string, Role>): boolean {
-  if (role.name === owner) return true;
-  if (!role.inherit) return false;
-  const seen = new Set<string>();
-  const pending = [...role.memberOf];
+  const seen = new Set([role.name]);
+  const pending = [role.name];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (name === owner) return true;
-    if (seen.has(name)) continue;
-    seen.add(name);
-    pending.push(...(roles.get(name)?.memberOf ?? []));
+    for (const next of roles.get(name)?.inheritsFrom ?? []) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      pending.push(next);
+    }
   }
   return false;
 }
@@ -129,8 +129,7 @@ export function isGuessable(secret: string): boolean {
   const lower = secret.trim().toLowerCase();
   if (KNOWN_SECRETS.has(lower)) return true;
   const rest = lower.replaceAll(GUESSED_WORDS, '').replaceAll(/[^a-z0-9]/g, '');
-  const distinct = new Set(lower).size;
-  return rest.length < 8 || distinct < 8;
+  return rest.length < 8 || new Set(rest).size < 6;
 }
 
 function* checkAdminServer(config: ConfigFacts): Iterable<StartFinding> {

@@ -67,7 +67,6 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
       ]),
     ),
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
-    timeZones: new Set(raw.time_zones.map((zone) => zone.name)),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
     publications: new Map(

@@ -3,6 +3,7 @@
  * the first load is there nothing to read. A reload that fails leaves the catalog that stands, is remembered in
  * `state()`, and is tried again with growing pauses until one succeeds.
  */
+import type { Observe } from '../observe/observation.ts';
 import type { Catalog } from './types.ts';
 
 /** `empty`: nothing loaded yet. `ready`: the last load succeeded. `stale`: an older catalog serves, the last load failed. */
@@ -10,25 +11,6 @@ export type CatalogState =
   | { readonly kind: 'empty'; readonly error?: unknown }
   | { readonly kind: 'ready' }
   | { readonly kind: 'stale'; readonly error: unknown };
-
-/** What happens to the catalog, for logs and metrics. Times in milliseconds. */
-export type CatalogObservation =
-  | {
-      readonly kind: 'catalog-loaded';
-      readonly duration: number;
-      readonly relations: number;
-      readonly relationships: number;
-      readonly routines: number;
-    }
-  /** `retryIn`: pause before the next try, null when none is planned. */
-  | {
-      readonly kind: 'catalog-load-failed';
-      readonly duration: number;
-      readonly error: unknown;
-      readonly retryIn: number | null;
-    }
-  /** A subscriber threw; the catalog has been swapped nevertheless, and the other subscribers were told. */
-  | { readonly kind: 'catalog-listener-failed'; readonly error: unknown };
 
 type Listener = (next: Catalog, previous: Catalog | null) => void;
 
@@ -56,11 +38,12 @@ export interface CatalogHolder {
 
 export interface CatalogHolderOptions {
   readonly load: () => Promise<Catalog>;
-  readonly observe: (observation: CatalogObservation) => void;
+  readonly observe: Observe;
 }
 
-const FIRST_PAUSE = 1_000;
-const LONGEST_PAUSE = 32_000;
+/** Seconds. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 32;
 
 /**
  * A holder that has loaded nothing yet.
@@ -81,34 +64,33 @@ export const createCatalogHolder = ({ load, observe }: CatalogHolderOptions): Ca
   let pause = FIRST_PAUSE;
   let timer: NodeJS.Timeout | undefined;
 
-  const succeed = (next: Catalog, duration: number): void => {
+  const succeed = (next: Catalog, seconds: number): void => {
     const previous = catalog;
     catalog = next;
     failure = null;
     pause = FIRST_PAUSE;
     observe({
-      kind: 'catalog-loaded',
-      duration,
+      kind: 'catalog loaded',
+      seconds,
       relations: next.relations.size,
-      relationships: count(next.relationships),
       routines: count(next.routines),
     });
     for (const listener of listeners) {
       try {
         listener(next, previous);
       } catch (error) {
-        observe({ kind: 'catalog-listener-failed', error });
+        observe({ kind: 'defect', error, requestId: null });
       }
     }
   };
 
-  const fail = (error: unknown, duration: number): void => {
+  const fail = (error: unknown): void => {
     failure = { error };
-    const retryIn = retries ? pause : null;
-    observe({ kind: 'catalog-load-failed', duration, error, retryIn });
-    if (retryIn === null) return;
+    observe({ kind: 'catalog failed', error });
+    if (!retries) return;
+    observe({ kind: 'database retry', delaySeconds: pause });
+    timer = setTimeout(() => void reload(), pause * 1000);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
-    timer = setTimeout(() => void reload(), retryIn);
   };
 
   const run = async (): Promise<boolean> => {
@@ -118,11 +100,11 @@ export const createCatalogHolder = ({ load, observe }: CatalogHolderOptions): Ca
     try {
       next = await load();
     } catch (error) {
-      if (!stopped) fail(error, performance.now() - start);
+      if (!stopped) fail(error);
       return false;
     }
     if (stopped) return false;
-    succeed(next, performance.now() - start);
+    succeed(next, (performance.now() - start) / 1000);
     return true;
   };
 

@@ -60,7 +60,6 @@ const PARTS = [
   'roles',
   'enums',
   'publications',
-  'time-zones',
 ] as const;
 
 /**

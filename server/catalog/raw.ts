@@ -27,7 +27,6 @@ export interface RawCatalog {
   readonly roles: readonly RawRole[];
   readonly enums: readonly RawEnum[];
   readonly publications: readonly RawPublication[];
-  readonly time_zones: readonly { readonly name: string }[];
 }
 
 export interface RawSchema {

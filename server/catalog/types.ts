@@ -21,8 +21,6 @@ export interface Catalog {
   readonly representations: ReadonlyMap<string, Representation>;
   /** Media type handlers that users defined, in no order. */
   readonly mediaHandlers: readonly MediaHandler[];
-  /** Names accepted by `timezone`. */
-  readonly timeZones: ReadonlySet<string>;
   /** All roles by name. */
   readonly roles: ReadonlyMap<string, Role>;
   /** Enums of any schema, keyed by nameKey; labels in order. */

@@ -1,5 +1,5 @@
 /** What the verbs need of the server, so that they can be tried without one. */
-import type { Config } from '../config.ts';
+import type { LoadConfig } from '../settings.ts';
 
 /** A server that listens. */
 export interface Running {
@@ -7,5 +7,8 @@ export interface Running {
   close(): Promise<void>;
 }
 
-/** Starts the server under a configuration and resolves once it answers. */
-export type Serve = (config: Config) => Promise<Running>;
+/**
+ * Starts the server and resolves once it answers. The configuration is loaded anew, with what the database says,
+ * whenever a reload is asked for; `checked`: refuse what a production server must not have.
+ */
+export type Serve = (load: LoadConfig, options: { readonly checked: boolean }) => Promise<Running>;

@@ -1,5 +1,6 @@
 /** `aura start`: production. Settings only: no embedded database, nothing applied, nothing watched. */
-import { type Config, dumpConfig, loadConfig } from '../config.ts';
+import { dumpConfig, loadConfig } from '../config.ts';
+import type { LoadConfig } from '../settings.ts';
 import type { Serve } from './serve.ts';
 
 export interface StartOptions {
@@ -9,18 +10,20 @@ export interface StartOptions {
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-const load = (options: StartOptions): Config =>
-  loadConfig({ env: process.env, file: options.file ?? undefined, flags: options.flags });
+const load =
+  (options: StartOptions): LoadConfig =>
+  (database) =>
+    loadConfig({ env: process.env, file: options.file ?? undefined, flags: options.flags, database });
 
 /**
  * Serves until `asked` resolves.
  * @throws ConfigError with everything that is wrong with the settings
  */
 export const runStart = async (options: StartOptions, serve: Serve, asked: Promise<void>): Promise<void> => {
-  const running = await serve(load(options));
+  const running = await serve(load(options), { checked: true });
   await asked;
   await running.close();
 };
 
 /** `aura start --dump-config`: the effective settings without secrets, as a configuration file. */
-export const renderSettings = (options: StartOptions): string => dumpConfig(load(options));
+export const renderSettings = (options: StartOptions): string => dumpConfig(load(options)([]));

@@ -9,7 +9,8 @@ const MASK = '********';
  * keywords and values or in the query of a URI.
  */
 export function maskConnectionString(text: string): string {
-  const uri = /^(postgres(?:ql)?:\/\/)([^/]*@)?(.*)$/s.exec(text);
+  // Up to the last @: a password that was not percent-encoded may hold any character, / and @ too.
+  const uri = /^(postgres(?:ql)?:\/\/)(.*@)?(.*)$/s.exec(text);
   if (uri === null) {
     return text.replaceAll(
       /\b((?:ssl)?password)(\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)/gi,
@@ -19,15 +20,18 @@ export function maskConnectionString(text: string): string {
   const [, scheme = '', login = '', rest = ''] = uri;
   const colon = login.indexOf(':');
   const shownLogin = colon < 0 ? login : `${login.slice(0, colon)}:${MASK}@`;
-  return scheme + shownLogin + rest.replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
+  return scheme + (shownLogin + rest).replaceAll(/([?&](?:ssl)?password=)[^&]*/gi, `$1${MASK}`);
 }
 
-/** Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. */
+/**
+ * Any text without the passwords of URIs and connection strings in it, and without JSON Web Tokens. Texts can
+ * come from clients: no pattern here may take longer than a line through them.
+ */
 export const maskSecrets = (text: string): string =>
   text
-    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:)[^\s/@"']*@/gi, `$1${MASK}@`)
-    .replaceAll(/\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&"']+)/gi, `$1${MASK}`)
-    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK);
+    .replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/:@"']*:)[^\s/@"']*@/gi, `$1${MASK}@`)
+    .replaceAll(/\b((?:ssl)?password\s{0,9}=\s{0,9})('(?:[^'\\]|\\.)*'|[^\s&"']+)/gi, `$1${MASK}`)
+    .replaceAll(/(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g, MASK);
 
 /** A query string without the values of parameters that carry keys and tokens. */
 export const maskQuery = (query: string): string =>

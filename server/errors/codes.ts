@@ -18,56 +18,196 @@ const entry = (status: number, meaning: string, remedy: string): CodeEntry => ({
 /** Code → status, meaning, remedy. */
 export const codes = {
   // connection (execute)
-  PGRST000: entry(503, 'The database cannot be reached.', 'Check that PostgreSQL runs and that `db-uri` is right; requests are served again as soon as it answers.'),
-  PGRST001: entry(503, 'The connection was lost while the request ran.', 'Send the request again; a write may have been committed just before the loss.'),
-  PGRST002: entry(503, 'The catalog has not been loaded yet.', 'Wait for the time in Retry-After; `/ready` on the admin port says why it takes long.'),
-  PGRST003: entry(503, 'No connection of the pool became free in time.', 'Raise `db-pool`, lower the load, or look for slow statements.'),
+  PGRST000: entry(
+    503,
+    'The database cannot be reached.',
+    'Check that PostgreSQL runs and that `db-uri` is right; requests are served again as soon as it answers.',
+  ),
+  PGRST001: entry(
+    503,
+    'The connection was lost while the request ran.',
+    'Send the request again; a write may have been committed just before the loss.',
+  ),
+  PGRST002: entry(
+    503,
+    'The catalog has not been loaded yet.',
+    'Wait for the time in Retry-After; `/ready` on the admin port says why it takes long.',
+  ),
+  PGRST003: entry(
+    503,
+    'No connection of the pool became free in time.',
+    'Raise `db-pool`, lower the load, or look for slow statements.',
+  ),
   // request
-  PGRST100: entry(400, 'A query parameter does not follow the grammar.', 'Read the position in the message and what was expected in the details.'),
+  PGRST100: entry(
+    400,
+    'A query parameter does not follow the grammar.',
+    'Read the position in the message and what was expected in the details.',
+  ),
   PGRST101: entry(405, 'A function cannot be called with this method.', 'Use GET, HEAD or POST.'),
-  PGRST102: entry(400, 'The body is empty, malformed or of a media type that cannot be read here.', 'Send JSON, CSV or a form with the matching Content-Type; all objects of an array need the same keys unless `columns` is given.'),
-  PGRST103: entry(416, 'The requested range cannot be satisfied.', 'Ask for an offset below the total, and a lower bound that is not above the upper one.'),
-  PGRST105: entry(405, 'PUT needs `eq` filters on all columns of the primary key, and no others.', 'Address one row by its whole primary key.'),
-  PGRST106: entry(406, 'The schema named in Accept-Profile or Content-Profile is not exposed.', 'Use one of the schemas that the hint lists.'),
-  PGRST107: entry(406, 'None of the accepted media types can be produced.', 'Accept application/json or another listed type.'),
-  PGRST108: entry(400, 'A filter, order or limit names an embed that the select does not have.', 'Add the embed to `select`, or use its alias.'),
-  PGRST111: entry(500, 'The setting response.headers is not a JSON array of one-key objects.', 'Set it to for instance `[{"X-Name": "value"}]`.'),
-  PGRST112: entry(500, 'The setting response.status is not a status code.', 'Set it to an integer from 100 to 599.'),
+  PGRST102: entry(
+    400,
+    'The body is empty, malformed or of a media type that cannot be read here.',
+    'Send JSON, CSV or a form with the matching Content-Type; all objects of an array need the same keys unless `columns` is given.',
+  ),
+  PGRST103: entry(
+    416,
+    'The requested range cannot be satisfied.',
+    'Ask for an offset below the total, and a lower bound that is not above the upper one.',
+  ),
+  PGRST105: entry(
+    405,
+    'PUT needs `eq` filters on all columns of the primary key, and no others.',
+    'Address one row by its whole primary key.',
+  ),
+  PGRST106: entry(
+    406,
+    'The schema named in Accept-Profile or Content-Profile is not exposed.',
+    'Use one of the schemas that the hint lists.',
+  ),
+  PGRST107: entry(
+    406,
+    'None of the accepted media types can be produced.',
+    'Accept application/json or another listed type.',
+  ),
+  PGRST108: entry(
+    400,
+    'A filter, order or limit names an embed that the select does not have.',
+    'Add the embed to `select`, or use its alias.',
+  ),
+  PGRST111: entry(
+    500,
+    'The setting response.headers is not a JSON array of one-key objects.',
+    'Set it to for instance `[{"X-Name": "value"}]`.',
+  ),
+  PGRST112: entry(
+    500,
+    'The setting response.status is not a status code.',
+    'Set it to an integer from 100 to 599.',
+  ),
   PGRST114: entry(400, 'PUT takes no limit or offset.', 'Leave them out.'),
-  PGRST115: entry(400, 'The body of a PUT has another primary key than the URL.', 'Send the same key in both.'),
-  PGRST116: entry(406, 'One object was asked for, but the result has none or several rows.', 'Filter by a unique key, or accept application/json.'),
+  PGRST115: entry(
+    400,
+    'The body of a PUT has another primary key than the URL.',
+    'Send the same key in both.',
+  ),
+  PGRST116: entry(
+    406,
+    'One object was asked for, but the result has none or several rows.',
+    'Filter by a unique key, or accept application/json.',
+  ),
   PGRST117: entry(405, 'The method is not supported here.', 'OPTIONS on the address lists what is.'),
-  PGRST118: entry(400, 'Rows can be ordered by an embedded column only along a to-one relationship.', 'Order by a column of a to-one embed.'),
-  PGRST120: entry(400, 'An embed can be filtered only with `is.null` and `not.is.null`.', 'Filter its columns with `embed.column=...` instead.'),
-  PGRST121: entry(500, "A function raised SQLSTATE 'PGRST' with JSON that cannot be read.", 'Follow the hint for the shape of MESSAGE and DETAIL.'),
-  PGRST122: entry(400, 'With `handling=strict` a preference was not understood.', 'Leave the listed preferences out.'),
+  PGRST118: entry(
+    400,
+    'Rows can be ordered by an embedded column only along a to-one relationship.',
+    'Order by a column of a to-one embed.',
+  ),
+  PGRST120: entry(
+    400,
+    'An embed can be filtered only with `is.null` and `not.is.null`.',
+    'Filter its columns with `embed.column=...` instead.',
+  ),
+  PGRST121: entry(
+    500,
+    "A function raised SQLSTATE 'PGRST' with JSON that cannot be read.",
+    'Follow the hint for the shape of MESSAGE and DETAIL.',
+  ),
+  PGRST122: entry(
+    400,
+    'With `handling=strict` a preference was not understood.',
+    'Leave the listed preferences out.',
+  ),
   PGRST123: entry(400, 'Aggregate functions are switched off.', 'Set `db-aggregates-enabled`.'),
-  PGRST124: entry(400, 'More rows were affected than `max-affected` allows; nothing was changed.', 'Narrow the filter or raise the preference.'),
+  PGRST124: entry(
+    400,
+    'More rows were affected than `max-affected` allows; nothing was changed.',
+    'Narrow the filter or raise the preference.',
+  ),
   PGRST125: entry(404, 'The path names nothing.', 'Use /relation or /rpc/function.'),
   PGRST126: entry(404, 'The description of the API is switched off.', 'Set `openapi-mode`.'),
   PGRST127: entry(400, 'The combination is not implemented.', 'See the details.'),
-  PGRST128: entry(400, '`max-affected` with `handling=strict` needs a function that returns a set.', 'Declare the function RETURNS SETOF or TABLE.'),
+  PGRST128: entry(
+    400,
+    '`max-affected` with `handling=strict` needs a function that returns a set.',
+    'Declare the function RETURNS SETOF or TABLE.',
+  ),
   AURA100: entry(414, 'The URL is longer than `server-max-url-length`.', 'Shorten it, or raise the setting.'),
-  AURA101: entry(413, 'The body is larger than `server-max-body-size`.', 'Send it in parts, or raise the setting.'),
-  AURA102: entry(400, 'More filters than `db-max-filters`.', 'Use `in` for lists of values, or raise the setting.'),
-  AURA103: entry(400, 'Embeds nest deeper than `db-max-embed-depth`.', 'Ask in several requests, or raise the setting.'),
-  AURA104: entry(400, 'The request is not valid UTF-8, or holds a NUL character.', 'Encode it as UTF-8; PostgreSQL stores no NUL.'),
+  AURA101: entry(
+    413,
+    'The body is larger than `server-max-body-size`.',
+    'Send it in parts, or raise the setting.',
+  ),
+  AURA102: entry(
+    400,
+    'More filters than `db-max-filters`.',
+    'Use `in` for lists of values, or raise the setting.',
+  ),
+  AURA103: entry(
+    400,
+    'Embeds nest deeper than `db-max-embed-depth`.',
+    'Ask in several requests, or raise the setting.',
+  ),
+  AURA104: entry(
+    400,
+    'The request is not valid UTF-8, or holds a NUL character.',
+    'Encode it as UTF-8; PostgreSQL stores no NUL.',
+  ),
   AURA105: entry(400, 'The body ended before its announced length.', 'Send the request again.'),
   // catalog (plan)
-  PGRST200: entry(400, 'No relationship leads from the one relation to the other.', 'Add a foreign key or a computed relationship; after DDL the catalog must have been reloaded.'),
-  PGRST201: entry(300, 'Several relationships lead to the embedded relation.', 'Name one with `!hint`, as the hint lists them.'),
-  PGRST202: entry(404, 'No function has this name and these parameters.', 'Check names and parameters; functions with unnamed parameters need a single one.'),
+  PGRST200: entry(
+    400,
+    'No relationship leads from the one relation to the other.',
+    'Add a foreign key or a computed relationship; after DDL the catalog must have been reloaded.',
+  ),
+  PGRST201: entry(
+    300,
+    'Several relationships lead to the embedded relation.',
+    'Name one with `!hint`, as the hint lists them.',
+  ),
+  PGRST202: entry(
+    404,
+    'No function has this name and these parameters.',
+    'Check names and parameters; functions with unnamed parameters need a single one.',
+  ),
   PGRST203: entry(300, 'Several overloads of the function match.', 'Give their parameters different names.'),
-  PGRST204: entry(400, 'The relation has no column of this name.', 'Check the keys of the body, or `columns`.'),
-  PGRST205: entry(404, 'The relation is not in an exposed schema.', 'Check its name and `db-schemas`; after DDL the catalog must have been reloaded.'),
-  AURA200: entry(403, 'The relation is not protected by Row-Level Security and `require-rls` is on.', 'Enable Row-Level Security on the table, make the view security_invoker, or waive the rule in its comment.'),
+  PGRST204: entry(
+    400,
+    'The relation has no column of this name.',
+    'Check the keys of the body, or `columns`.',
+  ),
+  PGRST205: entry(
+    404,
+    'The relation is not in an exposed schema.',
+    'Check its name and `db-schemas`; after DDL the catalog must have been reloaded.',
+  ),
+  AURA200: entry(
+    403,
+    'The relation is not protected by Row-Level Security and `require-rls` is on.',
+    'Enable Row-Level Security on the table, make the view security_invoker, or waive the rule in its comment.',
+  ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),
-  PGRST301: entry(401, 'The token cannot be decoded or verified.', 'Get a new token that is signed with a key of this server.'),
-  PGRST302: entry(401, 'A token is needed: anonymous access is switched off.', 'Send `Authorization: Bearer <token>`.'),
-  PGRST303: entry(401, 'The claims of the token are not acceptable.', 'Get a new token; check exp, nbf, iat and aud.'),
+  PGRST301: entry(
+    401,
+    'The token cannot be decoded or verified.',
+    'Get a new token that is signed with a key of this server.',
+  ),
+  PGRST302: entry(
+    401,
+    'A token is needed: anonymous access is switched off.',
+    'Send `Authorization: Bearer <token>`.',
+  ),
+  PGRST303: entry(
+    401,
+    'The claims of the token are not acceptable.',
+    'Get a new token; check exp, nbf, iat and aud.',
+  ),
   // anything else
-  PGRSTX00: entry(500, 'A defect of the server; the log has the details under the request id.', 'Report it with the request id.'),
+  PGRSTX00: entry(
+    500,
+    'A defect of the server; the log has the details under the request id.',
+    'Report it with the request id.',
+  ),
 } as const satisfies Record<string, CodeEntry>;
 
 /** A code of the table. */

@@ -48,7 +48,9 @@ function hoist(plan: ReadPlan): { plan: ReadPlan; hoisted: readonly Hoisted[] } 
           },
         ],
   );
-  const select = plan.select.map((item): PlannedSelect => ({ ...item, aggregate: null, aggregateCast: null }));
+  const select = plan.select.map(
+    (item): PlannedSelect => ({ ...item, aggregate: null, aggregateCast: null }),
+  );
   return {
     plan: { ...plan, children, select },
     hoisted: [...own, ...fromBelow.map((item) => ({ ...item, embedAlias }))],
@@ -58,7 +60,9 @@ function hoist(plan: ReadPlan): { plan: ReadPlan; hoisted: readonly Hoisted[] } 
 function aggregateSpread(output: EmbedOutput, hoisted: readonly Hoisted[]): EmbedOutput {
   if (output.kind !== 'spread') return output;
   const columns = output.columns.map((column): SpreadColumn => {
-    const found = hoisted.find((item) => item.embedAlias === output.embedAlias && item.column === column.name);
+    const found = hoisted.find(
+      (item) => item.embedAlias === output.embedAlias && item.column === column.name,
+    );
     return found
       ? { ...column, aggregate: found.aggregate, aggregateCast: found.cast, alias: found.alias }
       : column;
@@ -92,10 +96,17 @@ export function orderManySpreads(plan: ReadPlan): ReadPlan {
     embedAlias: term.embedAlias,
     select: { field: term.field, alias, cast: null, aggregate: null, aggregateCast: null },
   }));
-  const order = named.map(({ term, alias }): PlannedOrder => ({
-    ...term,
-    embedAlias: null,
-    field: { name: alias, path: [], toJson: false, transform: null, fullRow: false },
-  }));
-  return { ...plan, children, order: [], attachment: { ...attachment, spread: { kind: 'many', extra, order } } };
+  const order = named.map(
+    ({ term, alias }): PlannedOrder => ({
+      ...term,
+      embedAlias: null,
+      field: { name: alias, path: [], toJson: false, transform: null, fullRow: false },
+    }),
+  );
+  return {
+    ...plan,
+    children,
+    order: [],
+    attachment: { ...attachment, spread: { kind: 'many', extra, order } },
+  };
 }

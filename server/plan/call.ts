@@ -1,11 +1,12 @@
 /**
  * Calls: which overload of a function the request means, and how its arguments reach it.
  */
-import { nameKey, type QualifiedName } from '../names.ts';
+
 import type { Routine } from '../catalog/types.ts';
 import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
 import { suggestOne } from '../errors/suggest.ts';
+import { nameKey, type QualifiedName } from '../names.ts';
 import type { Argument, MediaType, Request } from '../request/ast.ts';
 import type { PlanContext } from './context.ts';
 import { returningColumns } from './mutate.ts';
@@ -32,12 +33,16 @@ const RAW_TYPES: Partial<Record<MediaType['kind'], readonly string[]>> = {
   bytes: ['bytea'],
 };
 
-const isRaw = (type: MediaType): boolean => type.kind === 'text' || type.kind === 'xml' || type.kind === 'bytes';
+const isRaw = (type: MediaType): boolean =>
+  type.kind === 'text' || type.kind === 'xml' || type.kind === 'bytes';
 
 const takesBody = (routine: Routine, type: MediaType): boolean => {
   const [only, ...more] = routine.parameters;
   return (
-    only !== undefined && more.length === 0 && only.name === '' && (RAW_TYPES[type.kind] ?? []).includes(only.type)
+    only !== undefined &&
+    more.length === 0 &&
+    only.name === '' &&
+    (RAW_TYPES[type.kind] ?? []).includes(only.type)
   );
 };
 
@@ -59,7 +64,9 @@ export function findRoutine(context: PlanContext, name: QualifiedName, request: 
   const overloads = context.catalog.routines.get(nameKey(name.schema, name.name)) ?? [];
   const byNames = overloads.filter((routine) => takesNames(routine, names, rawBody));
   const found =
-    byNames.length > 0 || !byPost ? byNames : overloads.filter((routine) => takesBody(routine, request.contentType));
+    byNames.length > 0 || !byPost
+      ? byNames
+      : overloads.filter((routine) => takesBody(routine, request.contentType));
   const [only] = found;
   if (only === undefined) throw notFound(context, name, names, request, overloads);
   if (found.length > 1) throw ambiguous(found);
@@ -71,9 +78,13 @@ function ambiguous(found: readonly Routine[]): Error {
     ({ name, parameters }) =>
       `${name.schema}.${name.name}(${parameters.map((item) => `${item.name} => ${item.type}`).join(', ')})`,
   );
-  return apiError('PGRST203', `Could not choose the best candidate function between: ${signatures.join(', ')}`, {
-    hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
-  });
+  return apiError(
+    'PGRST203',
+    `Could not choose the best candidate function between: ${signatures.join(', ')}`,
+    {
+      hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
+    },
+  );
 }
 
 const UNNAMED: Partial<Record<MediaType['kind'], string>> = { text: 'text', xml: 'xml', bytes: 'bytea' };
@@ -158,7 +169,8 @@ function planArguments(routine: Routine, request: Request): CallPlan['arguments'
   const direct = directArguments(request);
   if (direct === null) {
     const isObject =
-      (request.payload?.kind === 'json' || request.payload?.kind === 'unread json') && request.payload.isObject;
+      (request.payload?.kind === 'json' || request.payload?.kind === 'unread json') &&
+      request.payload.isObject;
     return { kind: 'json', parameters, bodyIsObject: isObject };
   }
   return {
@@ -175,7 +187,9 @@ function planArguments(routine: Routine, request: Request): CallPlan['arguments'
 export function planCall(routine: Routine, request: Request, read: ReadPlan): CallPlan {
   const { kind, setOf, type } = routine.returns;
   const needed = returningColumns(read, []);
-  const returning = needed.includes('*') ? ['*'] : [...new Set([...needed, ...columnsOfConditions(read)])].sort();
+  const returning = needed.includes('*')
+    ? ['*']
+    : [...new Set([...needed, ...columnsOfConditions(read)])].sort();
   return {
     routine: routine.name,
     arguments: planArguments(routine, request),

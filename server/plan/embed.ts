@@ -1,11 +1,12 @@
 /**
  * Embedding: finds, for every embed of a select, the one relationship that leads from its parent to it.
  */
-import { nameKey, type QualifiedName } from '../names.ts';
+
 import { isToOne, type JunctionRelationship, type Relationship } from '../catalog/types.ts';
 import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
 import { suggest, suggestOne } from '../errors/suggest.ts';
+import { nameKey, type QualifiedName } from '../names.ts';
 import type { SelectEmbed, SelectField, SelectItem } from '../request/ast.ts';
 import type { PlanContext } from './context.ts';
 import type { Attachment, QualifiedColumn, Source } from './types.ts';
@@ -123,7 +124,11 @@ function attach(
   const above = qualifierOf(parent.source);
   const inParent = (column: string): QualifiedColumn => ({ ...above, column });
   const inTarget = (column: string): QualifiedColumn => ({ schema: null, relation: alias, column });
-  const inJunction = (column: string): QualifiedColumn => ({ schema: null, relation: JUNCTION_ALIAS, column });
+  const inJunction = (column: string): QualifiedColumn => ({
+    schema: null,
+    relation: JUNCTION_ALIAS,
+    column,
+  });
   let conditions: (readonly [QualifiedColumn, QualifiedColumn])[] = [];
   if (relationship.kind === 'many-to-many') {
     conditions = [
@@ -135,7 +140,9 @@ function attach(
       ),
     ];
   } else if (relationship.kind !== 'computed') {
-    conditions = relationship.columns.map(([source, target]) => [inTarget(target), inParent(source)] as const);
+    conditions = relationship.columns.map(
+      ([source, target]) => [inTarget(target), inParent(source)] as const,
+    );
   }
   return {
     ...names,
@@ -154,7 +161,9 @@ function hasOnlyColumn(relationship: Relationship, end: 0 | 1, name: string): bo
 }
 
 const isConstraint = (relationship: Relationship, name: string): boolean =>
-  relationship.kind !== 'computed' && relationship.kind !== 'many-to-many' && relationship.constraint === name;
+  relationship.kind !== 'computed' &&
+  relationship.kind !== 'many-to-many' &&
+  relationship.constraint === name;
 
 /**
  * Whether a relationship is what the embed means. The target is the relation's name, or for a table the
@@ -186,6 +195,10 @@ function answers(relationship: Relationship, { target, hint }: SelectEmbed): boo
   );
 }
 
+/** A request embeds within its schema: what it names is the target, or the function that computes it. */
+const isIn = (relationship: Relationship, schema: string): boolean =>
+  (relationship.kind === 'computed' ? relationship.routine.schema : relationship.target.schema) === schema;
+
 function findRelationship(
   context: PlanContext,
   schema: string,
@@ -193,7 +206,7 @@ function findRelationship(
   item: SelectEmbed,
 ): Relationship {
   const all = context.catalog.relationships.get(nameKey(parent.schema, parent.name)) ?? [];
-  const inSchema = all.filter((relationship) => relationship.target.schema === schema);
+  const inSchema = all.filter((relationship) => isIn(relationship, schema));
   const found = inSchema.filter((relationship) => answers(relationship, item));
   const [only] = found;
   if (only === undefined) throw notRelated(context, schema, parent, item);
@@ -216,15 +229,21 @@ function notRelated(context: PlanContext, schema: string, parent: QualifiedName,
 }
 
 /** A name that the role may see: of a child where the parent has relationships, else of a parent. */
-function nearestRelated(context: PlanContext, schema: string, parent: QualifiedName, target: string): string | null {
+function nearestRelated(
+  context: PlanContext,
+  schema: string,
+  parent: QualifiedName,
+  target: string,
+): string | null {
   const { relationships } = visibleTo(context.catalog, context.role);
   const related = relationships
     .get(nameKey(parent.schema, parent.name))
-    ?.filter((relationship) => relationship.target.schema === schema);
+    ?.filter((relationship) => isIn(relationship, schema));
   if (related && related.length > 0) {
-    const [child] = suggest(target, related.map((relationship) => relationship.target.name)).filter(
-      ({ score }) => score < 1,
-    );
+    const [child] = suggest(
+      target,
+      related.map((relationship) => relationship.target.name),
+    ).filter(({ score }) => score < 1);
     return child ? `Perhaps you meant '${child.text}' instead of '${target}'.` : null;
   }
   const parents = [...relationships.values()].flatMap(([first]) =>
@@ -269,7 +288,9 @@ function ambiguous(
   found: readonly Relationship[],
 ): Error {
   // a junction that the role may not see must not be named
-  const visible = visibleTo(context.catalog, context.role).relationships.get(nameKey(parent.schema, parent.name));
+  const visible = visibleTo(context.catalog, context.role).relationships.get(
+    nameKey(parent.schema, parent.name),
+  );
   const nameable = found.filter((relationship) => visible?.includes(relationship));
   return apiError(
     'PGRST201',

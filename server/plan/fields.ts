@@ -2,8 +2,9 @@
  * Fields: what a name in a select, filter or order stands for in its relation. A name that the catalog does
  * not know stays as it is: it may be a computed column, and PostgreSQL tells where it is not.
  */
-import { nameKey, type QualifiedName } from '../names.ts';
+
 import { type Column, type Relation, representationKey } from '../catalog/types.ts';
+import { nameKey, type QualifiedName } from '../names.ts';
 import type { Field, Filter, Logic, OrderTerm, SelectField } from '../request/ast.ts';
 import type { PlanContext } from './context.ts';
 import type { PlannedField, PlannedLogic, PlannedOrder, PlannedSelect, TargetColumn } from './types.ts';
@@ -34,7 +35,11 @@ const transformOut = (context: PlanContext, column: Column | undefined): string 
   column === undefined ? null : transformFrom(context, column.declaredType, 'json');
 
 /** A selected field, in the representation that its domain has in JSON. */
-export function planSelect(context: PlanContext, relation: Relation | undefined, item: SelectField): PlannedSelect {
+export function planSelect(
+  context: PlanContext,
+  relation: Relation | undefined,
+  item: SelectField,
+): PlannedSelect {
   const { alias, cast, aggregate, aggregateCast } = item;
   const transform = transformOut(context, relation?.columns.get(item.field.name));
   return { field: { ...planField(relation, item.field), transform }, alias, cast, aggregate, aggregateCast };
@@ -74,7 +79,11 @@ function planFilter(context: PlanContext, relation: Relation | undefined, filter
 }
 
 /** A condition on a relation's own columns. */
-export const planLogic = (context: PlanContext, relation: Relation | undefined, logic: Logic): PlannedLogic =>
+export const planLogic = (
+  context: PlanContext,
+  relation: Relation | undefined,
+  logic: Logic,
+): PlannedLogic =>
   logic.kind === 'filter'
     ? planFilter(context, relation, logic)
     : { ...logic, children: logic.children.map((child) => planLogic(context, relation, child)) };

@@ -60,12 +60,11 @@ function refuseUnlessByPrimaryKey(request: Request, relation: Relation): void {
         value.comparison.quantifier === null),
   );
   const exactlyKey =
-    primaryKey.length > 0 && fields.size === primaryKey.length && primaryKey.every((name) => fields.has(name));
+    primaryKey.length > 0 &&
+    fields.size === primaryKey.length &&
+    primaryKey.every((name) => fields.has(name));
   if (!onlyEquality || !exactlyKey) {
-    throw apiError(
-      'PGRST105',
-      "Filters must include all and only primary key columns with 'eq' operators",
-    );
+    throw apiError('PGRST105', "Filters must include all and only primary key columns with 'eq' operators");
   }
 }
 

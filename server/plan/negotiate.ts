@@ -53,7 +53,12 @@ function produce(catalog: Catalog, what: Negotiable, type: MediaType): Negotiate
   return general ? custom(general, null) : builtIn(type);
 }
 
-function answer(catalog: Catalog, what: Negotiable, type: MediaType, plansEnabled: boolean): Negotiated | null {
+function answer(
+  catalog: Catalog,
+  what: Negotiable,
+  type: MediaType,
+  plansEnabled: boolean,
+): Negotiated | null {
   switch (type.kind) {
     case 'object':
       return { handler: { kind: 'object', stripped: type.stripped }, mediaType: type };
@@ -83,9 +88,9 @@ export function negotiate(
     const found = answer(catalog, what, type, plansEnabled);
     if (found) return found;
   }
-  throw apiError(
-    'PGRST107',
-    `None of these media types are available: ${accept.map(mediaTypeName).join(', ')}`,
-    { hint: 'Accept application/json, text/csv, or a type that a media type handler produces.' },
-  );
+  throw notAcceptable(accept);
 }
+
+/** PGRST107. */
+export const notAcceptable = (accept: readonly MediaType[]): Error =>
+  apiError('PGRST107', `None of these media types are available: ${accept.map(mediaTypeName).join(', ')}`);

@@ -3,16 +3,17 @@
  * relation and function in it exists and is served to the role; each relationship is the only one meant.
  * Permissions are not checked: PostgreSQL does that.
  */
-import { displayName, nameKey, type QualifiedName } from '../names.ts';
+
 import type { Relation, Routine } from '../catalog/types.ts';
 import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
 import { suggestOne } from '../errors/suggest.ts';
+import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { Action, Request } from '../request/ast.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { planMutation } from './mutate.ts';
-import { type Negotiated, negotiate } from './negotiate.ts';
+import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
 import { refuseUnprotected } from './protect.ts';
 import { planRead } from './read.ts';
 import type { Handler, InfoPlan, Plan, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from './types.ts';
@@ -55,14 +56,11 @@ function findRelation(context: PlanContext, name: QualifiedName): Relation {
   });
 }
 
-function refuseInvalidPreferences(context: PlanContext, request: Request): void {
-  const { handling, invalid, timezone } = request.preferences;
-  if (handling !== 'strict') return;
-  const unknownZone = timezone !== null && !context.catalog.timeZones.has(timezone) ? [`timezone=${timezone}`] : [];
-  const refused = [...invalid, ...unknownZone];
-  if (refused.length === 0) return;
+function refuseInvalidPreferences(request: Request): void {
+  const { handling, invalid } = request.preferences;
+  if (handling !== 'strict' || invalid.length === 0) return;
   throw apiError('PGRST122', 'Invalid preferences given with handling=strict', {
-    details: `Invalid preferences: ${refused.join(', ')}`,
+    details: `Invalid preferences: ${invalid.join(', ')}`,
   });
 }
 
@@ -74,9 +72,8 @@ const wholeRows = (read: ReadPlan): boolean =>
 
 function commonParts(context: PlanContext, request: Request) {
   const { preferences, schema, profiled } = request;
-  const known = preferences.timezone !== null && context.catalog.timeZones.has(preferences.timezone);
   return {
-    preferences: known ? preferences : { ...preferences, timezone: null },
+    preferences,
     schema,
     profiled,
     isolation: null,
@@ -85,7 +82,12 @@ function commonParts(context: PlanContext, request: Request) {
   };
 }
 
-function chooseHandler(context: PlanContext, request: Request, identity: QualifiedName, read: ReadPlan): Negotiated {
+function chooseHandler(
+  context: PlanContext,
+  request: Request,
+  identity: QualifiedName,
+  read: ReadPlan,
+): Negotiated {
   const what = { identity, wholeRows: wholeRows(read) };
   return negotiate(context.catalog, what, request.accept, context.options.dbPlanEnabled);
 }
@@ -108,7 +110,7 @@ function planRelation(
   );
   refuseUnprotected(context, relation, read);
   const { handler, mediaType } = chooseHandler(context, request, name, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   return {
     ...commonParts(context, request),
     kind: 'read',
@@ -121,7 +123,11 @@ function planRelation(
   };
 }
 
-function planWrite(context: PlanContext, request: Request, action: Extract<Action, { kind: 'mutate' }>): WritePlan {
+function planWrite(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'mutate' }>,
+): WritePlan {
   const relation = findRelation(context, { schema: request.schema, name: action.relation });
   const { name } = relation;
   const source = { kind: 'result', alias: name.name } as const;
@@ -133,7 +139,7 @@ function planWrite(context: PlanContext, request: Request, action: Extract<Actio
   );
   refuseUnprotected(context, relation, read);
   const mutate = planMutation(context, request, relation, action.mutation, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   const { handler, mediaType } = chooseHandler(context, request, name, read);
   return {
     ...commonParts(context, request),
@@ -157,7 +163,11 @@ function resultRelation(context: PlanContext, routine: Routine): QualifiedName {
   return exposed ? type : { schema: routine.name.schema, name: type.name };
 }
 
-function planRoutine(context: PlanContext, request: Request, action: Extract<Action, { kind: 'call' }>): RoutinePlan {
+function planRoutine(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'call' }>,
+): RoutinePlan {
   const routine = findRoutine(context, { schema: request.schema, name: action.routine }, request);
   const relation = resultRelation(context, routine);
   const source = { kind: 'result', alias: relation.name } as const;
@@ -165,7 +175,7 @@ function planRoutine(context: PlanContext, request: Request, action: Extract<Act
   const read = planRead(context, request.schema, root, request);
   refuseUnprotected(context, null, read);
   const { handler, mediaType } = chooseHandler(context, request, relation, read);
-  refuseInvalidPreferences(context, request);
+  refuseInvalidPreferences(request);
   const { preferences } = request;
   if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.setOf) {
     throw apiError(
@@ -190,7 +200,7 @@ function planRoutine(context: PlanContext, request: Request, action: Extract<Act
 
 function planRoot(request: Request, head: boolean): InfoPlan {
   const produced = request.accept.some(({ kind }) => kind === 'openapi' || kind === 'json' || kind === 'any');
-  if (!produced) negotiate({ mediaHandlers: [] } as never, { identity: { schema: '', name: '' }, wholeRows: false }, [], false);
+  if (!produced) throw notAcceptable(request.accept);
   return { kind: 'root', head, schema: request.schema, profiled: request.profiled };
 }
 

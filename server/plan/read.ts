@@ -1,15 +1,24 @@
 /**
  * Reads: a chain of small passes over the tree of embeds. Each takes the tree and gives a more complete one.
  */
-import type { QualifiedName } from '../names.ts';
+
 import { apiError } from '../errors/codes.ts';
+import type { QualifiedName } from '../names.ts';
 import type { Located, Logic, OrderTerm, Range, Shape } from '../request/ast.ts';
 import { ALL_ROWS, restrict } from '../request/range.ts';
 import { hoistSpreadAggregates, orderManySpreads, refuseAggregates } from './aggregate.ts';
 import type { PlanContext } from './context.ts';
 import { type EmbedNode, planEmbeds } from './embed.ts';
 import { allColumns, hasRepresentations, planLogic, planOrder, planSelect, relationOf } from './fields.ts';
-import type { EmbedOutput, PlannedLogic, PlannedOrder, PlannedSelect, ReadPlan, Source, SpreadColumn } from './types.ts';
+import type {
+  EmbedOutput,
+  PlannedLogic,
+  PlannedOrder,
+  PlannedSelect,
+  ReadPlan,
+  Source,
+  SpreadColumn,
+} from './types.ts';
 
 /** What a read starts from. */
 export interface ReadRoot {
@@ -40,7 +49,10 @@ export function planRead(context: PlanContext, schema: string, root: ReadRoot, s
   const tree = planEmbeds(context, schema, root, shape.select);
   const conditions = root.isResultOfWrite ? shape.where.filter(({ path }) => path.length > 0) : shape.where;
   const draft = fill(context, tree, { ...shape, where: conditions }, legacy);
-  const ranged = restrictRanges({ ...draft, range: root.range }, root.isResultOfWrite ? null : context.options.dbMaxRows);
+  const ranged = restrictRanges(
+    { ...draft, range: root.range },
+    root.isResultOfWrite ? null : context.options.dbMaxRows,
+  );
   const complete = finish(expandStars(context, ranged, false));
   if (!context.options.dbAggregatesEnabled) refuseAggregates(complete);
   return orderManySpreads(hoistSpreadAggregates(complete));
@@ -80,7 +92,12 @@ const childIndex = (children: readonly EmbedNode[], wanted: string, legacy: bool
   children.findIndex((child) => isCalled(child, wanted, legacy));
 
 /** What is located at an embed, with the embed's name taken off its path. */
-const below = <T>(items: readonly Located<T>[], node: EmbedNode, index: number, legacy: boolean): Located<T>[] =>
+const below = <T>(
+  items: readonly Located<T>[],
+  node: EmbedNode,
+  index: number,
+  legacy: boolean,
+): Located<T>[] =>
   items
     .filter(({ path }) => path[0] !== undefined && childIndex(node.children, path[0], legacy) === index)
     .map(({ path, value }) => ({ path: path.slice(1), value }));
@@ -169,7 +186,9 @@ function expandStars(context: PlanContext, draft: Draft, aggregatesAbove: boolea
     if (!isStar(item)) return [item];
     if (item.aggregate === null) return needed ? allColumns(context, relation) : [item];
     // counted after the spread, so that the rows have to be counted as wholes
-    return spread !== null && item.aggregate === 'count' ? [{ ...item, field: { ...item.field, fullRow: true } }] : [item];
+    return spread !== null && item.aggregate === 'count'
+      ? [{ ...item, field: { ...item.field, fullRow: true } }]
+      : [item];
   });
   return {
     ...draft,
@@ -203,7 +222,8 @@ function finish(draft: Draft): ReadPlan {
   };
 }
 
-const selectsNothing = (plan: ReadPlan): boolean => plan.select.length === 0 && plan.children.every(selectsNothing);
+const selectsNothing = (plan: ReadPlan): boolean =>
+  plan.select.length === 0 && plan.children.every(selectsNothing);
 
 function outputOf(child: ReadPlan): EmbedOutput[] {
   const { attachment } = child;

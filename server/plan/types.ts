@@ -116,7 +116,12 @@ export interface SpreadColumn {
 
 /** What an embed adds to its parent's row. */
 export type EmbedOutput =
-  | { readonly kind: 'object' | 'array'; readonly key: string; readonly embedAlias: string; readonly empty: boolean }
+  | {
+      readonly kind: 'object' | 'array';
+      readonly key: string;
+      readonly embedAlias: string;
+      readonly empty: boolean;
+    }
   | { readonly kind: 'spread'; readonly embedAlias: string; readonly columns: readonly SpreadColumn[] };
 
 export interface ReadPlan {
@@ -187,7 +192,11 @@ export interface CallPlan {
     /** The body as the single unnamed argument. */
     | { readonly kind: 'body'; readonly type: string }
     /** Members of a JSON body. */
-    | { readonly kind: 'json'; readonly parameters: readonly PlannedArgument[]; readonly bodyIsObject: boolean }
+    | {
+        readonly kind: 'json';
+        readonly parameters: readonly PlannedArgument[];
+        readonly bodyIsObject: boolean;
+      }
     /** Parameters of the URL or a form. */
     | {
         readonly kind: 'direct';

@@ -4,11 +4,14 @@
  */
 import { parseKeys } from '../config/keys.ts';
 import { type Config, loadConfig } from '../config.ts';
+import type { LoadConfig } from '../settings.ts';
 import type { Project } from './folder.ts';
 import { type Secrets, signKey } from './secrets.ts';
 
 export interface DevelopmentSettings {
   readonly config: Config;
+  /** The same configuration with what the database says. */
+  readonly load: LoadConfig;
   /** The keys for clients, or null if the project's tokens are not signed with a shared secret. */
   readonly keys: { readonly anon: string; readonly service: string } | null;
 }
@@ -38,11 +41,13 @@ export const loadDevelopmentSettings = (
     ...(said.jwtSecret === null ? { 'jwt-secret': secrets.jwtSecret } : {}),
     ...(said.dbAnonRole === null ? { 'db-anon-role': 'anon' } : {}),
   };
-  const config = loadConfig({ ...sources, flags });
+  const load: LoadConfig = (database) => loadConfig({ ...sources, flags, database });
+  const config = load([]);
   const secret = signingSecret(config);
-  if (secret === null) return { config, keys: null };
+  if (secret === null) return { config, load, keys: null };
   return {
     config,
+    load,
     keys: {
       anon: signKey(secret, config.dbAnonRole ?? 'anon', secrets.madeAt),
       service: signKey(secret, 'service_role', secrets.madeAt),

@@ -5,7 +5,17 @@ import type { CallPlan, PlannedArgument } from '../plan/types.ts';
 import type { Operand } from '../request/ast.ts';
 import { column } from './filter.ts';
 import { fromBody } from './mutate.ts';
-import { constant, type Fragment, fromCatalog, list, name, nothing, parameter, qualified, sql } from './sql.ts';
+import {
+  constant,
+  type Fragment,
+  fromCatalog,
+  list,
+  name,
+  nothing,
+  parameter,
+  qualified,
+  sql,
+} from './sql.ts';
 
 const variadic = (argument: PlannedArgument): Fragment => (argument.variadic ? sql`variadic ` : nothing);
 

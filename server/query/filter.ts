@@ -1,9 +1,28 @@
 /**
  * Fields, conditions and orders as SQL.
  */
+
+import type {
+  PlannedField,
+  PlannedFilter,
+  PlannedLogic,
+  PlannedOrder,
+  QualifiedColumn,
+} from '../plan/types.ts';
 import type { Comparison, FullTextOperator, JsonStep, ListOperand, Operand } from '../request/ast.ts';
-import type { PlannedField, PlannedFilter, PlannedLogic, PlannedOrder, QualifiedColumn } from '../plan/types.ts';
-import { castType, constant, type Fragment, fromCatalog, join, list, literal, name, nothing, parameter, sql } from './sql.ts';
+import {
+  castType,
+  constant,
+  type Fragment,
+  fromCatalog,
+  join,
+  list,
+  literal,
+  name,
+  nothing,
+  parameter,
+  sql,
+} from './sql.ts';
 
 /** A name under which columns are in scope. */
 export interface Qualifier {
@@ -142,10 +161,16 @@ function filter(of: Qualifier, found: PlannedFilter): Fragment {
 export type NullEmbed = (embedAlias: string, negated: boolean) => Fragment;
 
 const joinedNullEmbed: NullEmbed = (embedAlias, negated) =>
-  negated ? sql`${name(embedAlias)} is distinct from null` : sql`${name(embedAlias)} is not distinct from null`;
+  negated
+    ? sql`${name(embedAlias)} is distinct from null`
+    : sql`${name(embedAlias)} is not distinct from null`;
 
 /** A condition on the columns of a qualifier. */
-export function condition(of: Qualifier, logic: PlannedLogic, nullEmbed: NullEmbed = joinedNullEmbed): Fragment {
+export function condition(
+  of: Qualifier,
+  logic: PlannedLogic,
+  nullEmbed: NullEmbed = joinedNullEmbed,
+): Fragment {
   if (logic.kind === 'filter') return filter(of, logic);
   if (logic.kind === 'embed is null') return nullEmbed(logic.embedAlias, logic.negated);
   const children = logic.children.map((child) => condition(of, child, nullEmbed));

@@ -3,7 +3,18 @@
  */
 import type { DeletePlan, InsertPlan, MutatePlan, TargetColumn, UpdatePlan } from '../plan/types.ts';
 import { column, condition, type Qualifier, transformed, where } from './filter.ts';
-import { type Fragment, fromCatalog, join, list, literal, name, nothing, parameter, qualified, sql } from './sql.ts';
+import {
+  type Fragment,
+  fromCatalog,
+  join,
+  list,
+  literal,
+  name,
+  nothing,
+  parameter,
+  qualified,
+  sql,
+} from './sql.ts';
 
 const BODY: Qualifier = { schema: null, relation: 'pgrst_body' };
 
@@ -38,11 +49,15 @@ export function fromBody({ columns, isObject, applyDefaults, firstOnly }: BodySo
   const filled = isObject
     ? sql`lateral (select ${defaults(columns)} || payload.data as data) filled, `
     : sql`lateral (select jsonb_agg(${defaults(columns)} || item) as data from jsonb_array_elements(payload.data) item) filled, `;
-  return sql`from ${payload} payload, ${applyDefaults ? filled : nothing}lateral (${typedRows(columns, value, {
-    isObject,
-    binary: applyDefaults,
-    firstOnly,
-  })}) pgrst_body`;
+  return sql`from ${payload} payload, ${applyDefaults ? filled : nothing}lateral (${typedRows(
+    columns,
+    value,
+    {
+      isObject,
+      binary: applyDefaults,
+      firstOnly,
+    },
+  )}) pgrst_body`;
 }
 
 function typedRows(
@@ -108,7 +123,12 @@ function onConflict({ conflict, columns }: InsertPlan): Fragment {
 function insert(plan: InsertPlan): Fragment {
   const { columns, relation } = plan;
   const into = columns.length === 0 ? nothing : sql` (${names(columns)})`;
-  const source = { columns, isObject: plan.bodyIsObject, applyDefaults: plan.applyDefaults, firstOnly: false };
+  const source = {
+    columns,
+    isObject: plan.bodyIsObject,
+    applyDefaults: plan.applyDefaults,
+    firstOnly: false,
+  };
   const values = list(columns.map((item) => column(BODY, item.name)));
   const counted = countsInserted(plan) ? [countInserted] : [];
   const holds = where([...counted, ...plan.conditions.map((logic) => condition(BODY, logic))]);
@@ -127,11 +147,17 @@ function update(plan: UpdatePlan): Fragment {
   const of = scope(plan);
   if (columns.length === 0) {
     // nothing to set; the columns are still named for what is selected from the empty result
-    const needed = plan.returning.length === 0 ? sql`null` : list(plan.returning.map((called) => column(of, called)));
+    const needed =
+      plan.returning.length === 0 ? sql`null` : list(plan.returning.map((called) => column(of, called)));
     return sql`select ${needed} from ${qualified(relation)} where false`;
   }
   const changes = columns.map((item) => sql`${name(item.name)} = ${column(BODY, item.name)}`);
-  const source = { columns, isObject: plan.bodyIsObject, applyDefaults: plan.applyDefaults, firstOnly: false };
+  const source = {
+    columns,
+    isObject: plan.bodyIsObject,
+    applyDefaults: plan.applyDefaults,
+    firstOnly: false,
+  };
   const holds = where(plan.conditions.map((logic) => condition(of, logic)));
   return sql`update ${qualified(relation)} set ${list(changes)} ${fromBody(source)}${holds}${returning(of, plan.returning)}`;
 }

@@ -1,9 +1,27 @@
 /**
  * Reads as SQL: one select a relation; embeds are lateral subqueries whose rows become JSON in PostgreSQL.
  */
+
+import type {
+  Attachment,
+  EmbedOutput,
+  PlannedSelect,
+  ReadPlan,
+  Source,
+  SpreadColumn,
+} from '../plan/types.ts';
 import type { AggregateFunction, Range } from '../request/ast.ts';
-import type { Attachment, EmbedOutput, PlannedSelect, ReadPlan, Source, SpreadColumn } from '../plan/types.ts';
-import { cast, column, condition, field, orderBy, qualifiedColumn, type Qualifier, transformed, where } from './filter.ts';
+import {
+  cast,
+  column,
+  condition,
+  field,
+  orderBy,
+  type Qualifier,
+  qualifiedColumn,
+  transformed,
+  where,
+} from './filter.ts';
 import { type Fragment, integer, join, list, name, nothing, parameter, qualified, sql } from './sql.ts';
 
 /** The name of the rows that a write or a call left. */
@@ -63,7 +81,9 @@ const embedded = (embedAlias: string, called: string): Fragment =>
 
 const isGrouped = (plan: ReadPlan): boolean =>
   plan.select.some((item) => item.aggregate !== null) ||
-  plan.outputs.some((output) => output.kind === 'spread' && output.columns.some((item) => item.aggregate !== null));
+  plan.outputs.some(
+    (output) => output.kind === 'spread' && output.columns.some((item) => item.aggregate !== null),
+  );
 
 /** An embed's value in its parent's row; grouping needs a type that can be compared. */
 function outputValue(output: Extract<EmbedOutput, { kind: 'object' | 'array' }>, grouped: boolean): Fragment {
@@ -96,9 +116,12 @@ function groupBy(of: Qualifier, plan: ReadPlan): Fragment {
 }
 
 function limitOffset(range: Range, isRoot: boolean): Fragment {
-  const limit = range.limit !== null && Number.isSafeInteger(range.limit) ? sql` limit ${integer(range.limit)}` : nothing;
+  const limit =
+    range.limit !== null && Number.isSafeInteger(range.limit) ? sql` limit ${integer(range.limit)}` : nothing;
   if (range.offset === 0) return limit;
-  const skipped = isRoot ? parameter({ kind: 'offset' }) : integer(Math.min(range.offset, Number.MAX_SAFE_INTEGER));
+  const skipped = isRoot
+    ? parameter({ kind: 'offset' })
+    : integer(Math.min(range.offset, Number.MAX_SAFE_INTEGER));
   return sql`${limit} offset ${skipped}`;
 }
 
@@ -181,4 +204,3 @@ export function renderCount(plan: ReadPlan): Fragment {
   ];
   return sql`select 1${from(plan.source, plan.attachment)}${where(all)}`;
 }
-

@@ -40,7 +40,9 @@ function piecesOf(value: Fragment | undefined): readonly Piece[] {
   const pieces = typeof value === 'object' ? made.get(value) : undefined;
   if (pieces) return pieces;
   const shown = typeof value === 'string' ? `the string ${JSON.stringify(value)}` : `a ${typeof value}`;
-  throw new TypeError(`sql: ${shown} is not a fragment; use name() for identifiers and parameter() for values`);
+  throw new TypeError(
+    `sql: ${shown} is not a fragment; use name() for identifiers and parameter() for values`,
+  );
 }
 
 /** SQL text with fragments in it. */

@@ -2,12 +2,31 @@
  * Plan → Statement: the whole answer as one row. Every statement names its columns, so that the executor can
  * read the row without knowing what was asked; the body is last, so that its bytes can pass through.
  */
-import type { CallPlan, DatabasePlan, Handler, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from '../plan/types.ts';
+import type {
+  CallPlan,
+  DatabasePlan,
+  Handler,
+  ReadPlan,
+  RelationPlan,
+  RoutinePlan,
+  WritePlan,
+} from '../plan/types.ts';
 import type { MediaType } from '../request/ast.ts';
 import { renderCall } from './call.ts';
 import { countsInserted, INSERTED, renderMutation } from './mutate.ts';
-import { renderCount, renderSelect, RESULT } from './read.ts';
-import { compile, type Fragment, integer, join, list, literal, nothing, type Parameter, qualified, sql } from './sql.ts';
+import { RESULT, renderCount, renderSelect } from './read.ts';
+import {
+  compile,
+  type Fragment,
+  integer,
+  join,
+  list,
+  literal,
+  nothing,
+  type Parameter,
+  qualified,
+  sql,
+} from './sql.ts';
 
 /** A column of the answer's row; `body` is read as bytes. */
 export type ResultColumn = 'total' | 'page' | 'headers' | 'status' | 'location' | 'inserted' | 'body';
@@ -37,7 +56,9 @@ function jsonBody(handler: Extract<Handler, { kind: 'array' | 'object' }>, call:
   const isScalar = call?.result === 'scalar' || call?.result === 'set of scalar';
   const rows = strip(handler.stripped, isScalar ? sql`json_agg(${ROW}.pgrst_scalar)` : sql`json_agg(${ROW})`);
   const single = call?.result === 'scalar' || call?.result === 'composite';
-  return handler.kind === 'object' || single ? sql`coalesce(${rows}->0, 'null')` : sql`coalesce(${rows}, '[]')`;
+  return handler.kind === 'object' || single
+    ? sql`coalesce(${rows}->0, 'null')`
+    : sql`coalesce(${rows}, '[]')`;
 }
 
 /** RFC 4180 from the text form of rows, whose quoting is the same but for doubled backslashes. */
@@ -84,7 +105,8 @@ function total(plan: RelationPlan | RoutinePlan, page: Fragment): Fragment {
   const { range } = plan.read;
   if (range.limit === null && range.offset === 0 && plan.maxRows === null) return page;
   // an estimate needs to know only whether there are more rows than may be answered
-  const enough = count === 'estimated' && plan.maxRows !== null ? sql` limit ${integer(plan.maxRows + 1)}` : nothing;
+  const enough =
+    count === 'estimated' && plan.maxRows !== null ? sql` limit ${integer(plan.maxRows + 1)}` : nothing;
   return sql`(select count(*) from (${renderCount(plan.read)}${enough}) counted)`;
 }
 
@@ -100,7 +122,9 @@ function readStatement(plan: RelationPlan) {
     ['status', STATUS],
     ['body', body(plan.handler, null)],
   ] as const;
-  return twice ? answer(columns, sql`select * from ${RESULT}`, withResult(rows)) : answer(columns, rows, nothing);
+  return twice
+    ? answer(columns, sql`select * from ${RESULT}`, withResult(rows))
+    : answer(columns, rows, nothing);
 }
 
 function callStatement(plan: RoutinePlan) {
@@ -164,7 +188,11 @@ const estimateOf = (plan: ReadPlan): Statement => ({
 /** Renders a plan. */
 export function renderStatements(plan: DatabasePlan): Statements {
   const { fragment, columns } =
-    plan.kind === 'read' ? readStatement(plan) : plan.kind === 'write' ? writeStatement(plan) : callStatement(plan);
+    plan.kind === 'read'
+      ? readStatement(plan)
+      : plan.kind === 'write'
+        ? writeStatement(plan)
+        : callStatement(plan);
   if (plan.mediaType.kind === 'plan') {
     return { main: { ...compile(explain(fragment, plan.mediaType)), columns: null }, estimate: null };
   }

@@ -33,7 +33,6 @@ import {
   noneOf,
   notFollowedBy,
   type Parser,
-
   separatedBy1,
   sequence,
   succeed,
@@ -77,9 +76,7 @@ const isValue: Parser<IsValue> = label(
       attempt(
         map(
           sequence<string[]>(
-            ...[...word].map((wanted) =>
-              either(character(wanted), character(wanted.toUpperCase())),
-            ),
+            ...[...word].map((wanted) => either(character(wanted), character(wanted.toUpperCase()))),
           ),
           () => word,
         ),
@@ -152,9 +149,8 @@ export interface Condition {
 }
 
 const condition = (value: Parser<Operand>): Parser<Condition> =>
-  chain(
-    either(attempt(map(after(literal('not'), delimiter), () => true)), succeed(false)),
-    (negated) => map(comparison(value), (found): Condition => ({ negated, comparison: found })),
+  chain(either(attempt(map(after(literal('not'), delimiter), () => true)), succeed(false)), (negated) =>
+    map(comparison(value), (found): Condition => ({ negated, comparison: found })),
   );
 
 const restOfText: Parser<Operand> = map(joined(many(anyCharacter)), constant);
@@ -245,4 +241,3 @@ export function withSlot(found: Condition, index: number): Condition {
   if (of.kind === 'in') return { ...found, comparison: { kind: 'in', list: slot satisfies ListOperand } };
   return { ...found, comparison: { ...of, operand: slot } };
 }
-

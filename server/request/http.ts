@@ -4,13 +4,23 @@
  * that two requests of the same key parse to the same Request; it does not know whether any name exists.
  */
 import { apiError } from '../errors/codes.ts';
-import type { Action, Argument, Located, Logic, OrderTerm, Preferences, Range, Request, SelectItem } from './ast.ts';
+import type {
+  Action,
+  Argument,
+  Located,
+  Logic,
+  OrderTerm,
+  Preferences,
+  Range,
+  Request,
+  SelectItem,
+} from './ast.ts';
 import { filterCondition, listOfValues, logicPath, logicTree, splitOperator, withSlot } from './filter.ts';
-import { parseAccept, parseMediaType, mediaTypeName } from './media-type.ts';
+import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
 import { orderTerms } from './order.ts';
 import { type Parser, run } from './parser.ts';
-import { type Body, readCsv, readFormAsRow, readJson, decodeText, unreadJson } from './payload.ts';
+import { type Body, decodeText, readCsv, readFormAsRow, readJson, unreadJson } from './payload.ts';
 import { parsePrefer } from './prefer.ts';
 import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
 import { selectList } from './select.ts';
@@ -105,7 +115,10 @@ function refuseNul(...texts: readonly string[]): void {
   }
 }
 
-function resourceOf(path: string, options: RequestOptions): { kind: 'root' | 'relation' | 'routine'; name: string } {
+function resourceOf(
+  path: string,
+  options: RequestOptions,
+): { kind: 'root' | 'relation' | 'routine'; name: string } {
   const segments = path.split('/').filter((segment, index, all) => segment !== '' || index < all.length - 1);
   const names = (segments[0] === '' ? segments.slice(1) : segments).map((segment) => {
     const name = decodePath(segment);
@@ -115,7 +128,9 @@ function resourceOf(path: string, options: RequestOptions): { kind: 'root' | 're
   const [first, second] = names;
   if (first === undefined) {
     if (options.openapiMode === 'disabled') throw apiError('PGRST126', 'Root endpoint metadata is disabled');
-    return options.dbRootSpec === null ? { kind: 'root', name: '' } : { kind: 'routine', name: options.dbRootSpec };
+    return options.dbRootSpec === null
+      ? { kind: 'root', name: '' }
+      : { kind: 'routine', name: options.dbRootSpec };
   }
   if (names.length === 1) return { kind: 'relation', name: first };
   if (names.length === 2 && first === 'rpc' && second !== undefined) return { kind: 'routine', name: second };
@@ -135,7 +150,8 @@ const MUTATIONS = { POST: 'insert', PATCH: 'update', PUT: 'upsert', DELETE: 'del
 function actionOf(method: string, path: string, options: RequestOptions): Action {
   const { kind, name } = resourceOf(path, options);
   if (kind === 'routine') {
-    if (method === 'GET' || method === 'HEAD' || method === 'POST') return { kind: 'call', routine: name, method };
+    if (method === 'GET' || method === 'HEAD' || method === 'POST')
+      return { kind: 'call', routine: name, method };
     if (method === 'OPTIONS') return { kind: 'describe routine', routine: name };
     throw apiError('PGRST101', `Cannot use the ${method} method on RPC`, {
       hint: 'Call the function with POST, or with GET or HEAD if it changes nothing.',
@@ -152,7 +168,8 @@ function actionOf(method: string, path: string, options: RequestOptions): Action
     return { kind: 'mutate', relation: name, mutation: MUTATIONS[method as keyof typeof MUTATIONS] };
   }
   throw apiError('PGRST117', `Unsupported HTTP method: ${method}`, {
-    hint: kind === 'root' ? 'Use GET, HEAD or OPTIONS.' : 'Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
+    hint:
+      kind === 'root' ? 'Use GET, HEAD or OPTIONS.' : 'Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
   });
 }
 
@@ -332,7 +349,13 @@ function parseConditions(shape: RequestShape): Parsed {
   return found;
 }
 
-function parseFilter(found: Parsed, key: string, value: string, slot: number | null, asArguments: boolean): void {
+function parseFilter(
+  found: Parsed,
+  key: string,
+  value: string,
+  slot: number | null,
+  asArguments: boolean,
+): void {
   const { path, field } = parseWith(fieldPath, key, 'tree path', key);
   if (asArguments && slot !== null && splitOperator(value) === null) {
     found.arguments.push({ name: field.name, operand: { kind: 'slot', index: slot } });
@@ -411,7 +434,10 @@ export function parseRequest(raw: RawRequest, shape: RequestShape, options: Requ
 }
 
 const encode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
+  encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 
 /** The query string with its parameters in alphabetical order, for Content-Location. */
 export function canonicalQuery(pairs: readonly Pair[]): string {

@@ -75,7 +75,10 @@ const endOfIndex: Parser<unknown> = either<unknown>(
 );
 
 const jsonIndex: Parser<string> = before(
-  map(sequence<[string, string[]]>(option(character('-'), '+'), many1(digit)), ([sign, digits]) => sign + digits.join('')),
+  map(
+    sequence<[string, string[]]>(option(character('-'), '+'), many1(digit)),
+    ([sign, digits]) => sign + digits.join(''),
+  ),
   endOfIndex,
 );
 

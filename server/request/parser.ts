@@ -19,7 +19,13 @@ interface Failure {
 
 /** The outcome of a parser: whether it consumed input decides whether an alternative is tried. */
 type Reply<T> =
-  | { readonly ok: true; readonly consumed: boolean; readonly value: T; readonly at: number; readonly failure: Failure }
+  | {
+      readonly ok: true;
+      readonly consumed: boolean;
+      readonly value: T;
+      readonly at: number;
+      readonly failure: Failure;
+    }
   | { readonly ok: false; readonly consumed: boolean; readonly failure: Failure };
 
 /** A parser reads `input` from index `at`. */
@@ -51,7 +57,11 @@ export const succeed =
   (_input, at) => ({ ok: true, consumed: false, value, at, failure: nothingKnown(at) });
 
 /** Fails without reading and without a word. */
-export const fail: Parser<never> = (_input, at) => ({ ok: false, consumed: false, failure: nothingKnown(at) });
+export const fail: Parser<never> = (_input, at) => ({
+  ok: false,
+  consumed: false,
+  failure: nothingKnown(at),
+});
 
 /** One character that the predicate accepts. */
 export const satisfy =
@@ -175,7 +185,10 @@ export const notFollowedBy =
   (input, at) => {
     const reply = parser(input, at);
     if (!reply.ok) return { ok: true, consumed: false, value: null, at, failure: nothingKnown(at) };
-    const failure: Failure = { at: reply.at, messages: [{ kind: 'unexpected', text: quotedOnce(reply.value) }] };
+    const failure: Failure = {
+      at: reply.at,
+      messages: [{ kind: 'unexpected', text: quotedOnce(reply.value) }],
+    };
     return { ok: false, consumed: false, failure };
   };
 
@@ -274,7 +287,10 @@ export function run<T>(parser: Parser<T>, input: string): ParseResult<T> {
   const reply = parser(input, 0);
   if (reply.ok) return { value: reply.value };
   return {
-    problem: { position: position(input, reply.failure.at), explanation: explanation(reply.failure.messages) },
+    problem: {
+      position: position(input, reply.failure.at),
+      explanation: explanation(reply.failure.messages),
+    },
   };
 }
 

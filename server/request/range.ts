@@ -14,7 +14,8 @@ const invalidRange = (details: string): Error =>
   apiError('PGRST103', 'Requested range not satisfiable', { details });
 
 const NEGATIVE_LIMIT = 'Limit should be greater than or equal to zero.';
-const LOWER_ABOVE_UPPER = 'The lower boundary must be lower than or equal to the upper boundary in the Range header.';
+const LOWER_ABOVE_UPPER =
+  'The lower boundary must be lower than or equal to the upper boundary in the Range header.';
 
 /** The range that `limit` and `offset` ask for; what is not an integer is as if it were not there. */
 export function parseLimitOffset(limitText: string | undefined, offsetText: string | undefined): Range {

@@ -15,7 +15,9 @@ select
   ) as security_invoker,
   case
     when c.relkind in ('r', 'p') then 4 | 8 | 16
-    when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, true)
+    when c.relkind = 'v' then pg_relation_is_updatable(c.oid, true)
+    -- Asking for a foreign table whose wrapper has no handler is an error.
+    when c.relkind = 'f' and w.fdwhandler <> 0 then pg_relation_is_updatable(c.oid, true)
     else 0
   end as writes,
   coalesce(c.relacl, acldefault('r', c.relowner))::text[] as acl
@@ -23,6 +25,9 @@ from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_description d
   on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass
+left join pg_foreign_table ft on ft.ftrelid = c.oid
+left join pg_foreign_server s on s.oid = ft.ftserver
+left join pg_foreign_data_wrapper w on w.oid = s.srvfdw
 where n.nspname = any ($1::text[])
   and c.relkind in ('r', 'p', 'v', 'm', 'f')
   and not c.relispartition

@@ -11,8 +11,12 @@ view as (
   select
     c.oid as id,
     c.relnatts as columns,
-    -- Escaped backslashes first, or the second half of one would seem to escape the brace that follows it.
-    replace(replace(replace(r.ev_action::text, '\\', ''), '\{', ''), '\}', '') as tree
+    -- Braces in names are escaped. Escaped backslashes go first, or the second half of one would seem to escape
+    -- the brace that follows it. Most trees have neither, and to look for one character is much faster.
+    case strpos(r.ev_action::text, '\')
+      when 0 then r.ev_action::text
+      else replace(replace(replace(r.ev_action::text, '\\', ''), '\{', ''), '\}', '')
+    end as tree
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_rewrite r on r.ev_class = c.oid and r.ev_type = '1'

@@ -1,0 +1,45 @@
+/**
+ * Questions that the server itself asks, as its login role: the catalog, settings. They run on the pool, each
+ * batch as one transaction and one trip.
+ */
+
+import { fromPostgres } from '../errors/postgres.ts';
+import { arrayLiteral } from '../query/filter.ts';
+import { ConnectionLostError, type Step } from './exchange.ts';
+import type { Pool } from './pool.ts';
+
+/** A statement with text values or lists of text. */
+export interface Question {
+  readonly text: string;
+  readonly values?: readonly (string | readonly string[])[];
+}
+
+/** A row's values as text; null = NULL. */
+export type TextRow = readonly (string | null)[];
+
+const stepOf = ({ text, values = [] }: Question): Step => ({
+  key: null,
+  text,
+  values: values.map((value) => (typeof value === 'string' ? value : arrayLiteral(value))),
+  resultColumns: 0,
+  binary: new Set(),
+});
+
+/**
+ * Asks the questions in one transaction; gives the rows of each. Rejects with ApiError: what PostgreSQL
+ * refused, PGRST000 and 003 from the pool; with ConnectionLostError when the connection breaks.
+ */
+export async function ask(pool: Pool, questions: readonly Question[]): Promise<TextRow[][]> {
+  const lease = await pool.acquire();
+  let broken: Error | undefined;
+  try {
+    const { rows, error } = await lease.run(questions.map(stepOf));
+    if (error) throw fromPostgres(error, true);
+    return rows.map((list) => list.map((row) => row.map((value) => value?.toString() ?? null)));
+  } catch (error) {
+    if (error instanceof ConnectionLostError) broken = error;
+    throw error;
+  } finally {
+    lease.release(broken);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * PostgreSQL's frontend/backend protocol, version 3, as far as one exchange needs it
+ * (https://www.postgresql.org/docs/current/protocol-message-formats.html): messages to the server are written
+ * into one buffer, so that a whole exchange is one write; frames from the server are cut out of the stream
+ * without copying what arrives in one piece.
+ */
+
+/** A parameter's value: text, bytes (sent as text, too), or null. */
+export type WireValue = string | Buffer | null;
+
+const FIRST_SIZE = 4096;
+/** A larger buffer is not kept for the next exchange. */
+const LARGEST_KEPT = 1 << 20;
+
+/** Writes frontend messages one after the other. */
+export class MessageWriter {
+  #buffer = Buffer.allocUnsafe(FIRST_SIZE);
+  #end = 0;
+
+  #reserve(bytes: number): void {
+    if (this.#end + bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#end + bytes));
+    this.#buffer.copy(larger, 0, 0, this.#end);
+    this.#buffer = larger;
+  }
+
+  #byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#end++] = value;
+  }
+
+  #int16(value: number): void {
+    this.#reserve(2);
+    this.#end = this.#buffer.writeInt16BE(value, this.#end);
+  }
+
+  #int32(value: number): void {
+    this.#reserve(4);
+    this.#end = this.#buffer.writeInt32BE(value, this.#end);
+  }
+
+  /** Text with the NUL that ends it. */
+  #cstring(text: string): void {
+    this.#reserve(text.length * 3 + 1);
+    this.#end += this.#buffer.write(text, this.#end, 'utf8');
+    this.#buffer[this.#end++] = 0;
+  }
+
+  #begin(type: string): number {
+    this.#byte(type.charCodeAt(0));
+    const start = this.#end;
+    this.#int32(0);
+    return start;
+  }
+
+  #finish(start: number): void {
+    this.#buffer.writeInt32BE(this.#end - start, start);
+  }
+
+  #value(value: WireValue): void {
+    if (value === null) {
+      this.#int32(-1);
+    } else if (typeof value === 'string') {
+      this.#reserve(4 + value.length * 3);
+      const written = this.#buffer.write(value, this.#end + 4, 'utf8');
+      this.#buffer.writeInt32BE(written, this.#end);
+      this.#end += 4 + written;
+    } else {
+      this.#reserve(4 + value.length);
+      this.#buffer.writeInt32BE(value.length, this.#end);
+      this.#end += 4 + value.copy(this.#buffer, this.#end + 4);
+    }
+  }
+
+  /** Parse: the server infers the types of all parameters. */
+  parse(statement: string, text: string): void {
+    const start = this.#begin('P');
+    this.#cstring(statement);
+    this.#cstring(text);
+    this.#int16(0);
+    this.#finish(start);
+  }
+
+  /**
+   * Bind to the unnamed portal. Parameters go as text, but those listed in `binary`; the last of
+   * `resultColumns` columns comes back in binary form (0 = all as text).
+   */
+  bind(
+    statement: string,
+    values: readonly WireValue[],
+    resultColumns: number,
+    binary: ReadonlySet<number>,
+  ): void {
+    const start = this.#begin('B');
+    this.#cstring('');
+    this.#cstring(statement);
+    if (binary.size === 0) {
+      this.#int16(0);
+    } else {
+      this.#int16(values.length);
+      for (let index = 0; index < values.length; index++) this.#int16(binary.has(index) ? 1 : 0);
+    }
+    this.#int16(values.length);
+    for (const value of values) this.#value(value);
+    this.#int16(resultColumns);
+    for (let column = 1; column <= resultColumns; column++) this.#int16(column === resultColumns ? 1 : 0);
+    this.#finish(start);
+  }
+
+  /** Execute the unnamed portal, all rows. */
+  execute(): void {
+    const start = this.#begin('E');
+    this.#cstring('');
+    this.#int32(0);
+    this.#finish(start);
+  }
+
+  /** Close a prepared statement; one that does not exist is no error. */
+  close(statement: string): void {
+    const start = this.#begin('C');
+    this.#byte('S'.charCodeAt(0));
+    this.#cstring(statement);
+    this.#finish(start);
+  }
+
+  sync(): void {
+    this.#finish(this.#begin('S'));
+  }
+
+  /**
+   * Everything written since the last call. Valid until the next message is written, which must not happen
+   * before the server has answered.
+   */
+  take(): Buffer {
+    const bytes = this.#buffer.subarray(0, this.#end);
+    this.#end = 0;
+    if (this.#buffer.length > LARGEST_KEPT) this.#buffer = Buffer.allocUnsafe(FIRST_SIZE);
+    return bytes;
+  }
+}
+
+const HEADER = 5;
+
+/** Cuts the server's stream into frames: type, and the payload without the header. */
+export class FrameReader {
+  readonly #onFrame: (type: number, payload: Buffer) => void;
+  /** Less than a header, left from the last chunk. */
+  #rest: Buffer | null = null;
+  /** A frame that goes on in the next chunk. */
+  #partial: { type: number; chunks: Buffer[]; missing: number } | null = null;
+
+  constructor(onFrame: (type: number, payload: Buffer) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Takes the next bytes of the stream, cut anywhere. */
+  push(received: Buffer): void {
+    let chunk = received;
+    if (this.#rest) {
+      chunk = Buffer.concat([this.#rest, received]);
+      this.#rest = null;
+    }
+    let at = this.#continue(chunk);
+    while (at < chunk.length) {
+      if (chunk.length - at < HEADER) {
+        this.#rest = chunk.subarray(at);
+        return;
+      }
+      const type = chunk[at] ?? 0;
+      const length = chunk.readInt32BE(at + 1) - 4;
+      const start = at + HEADER;
+      at = start + length;
+      if (at <= chunk.length) this.#onFrame(type, chunk.subarray(start, at));
+      else this.#partial = { type, chunks: [chunk.subarray(start)], missing: at - chunk.length };
+    }
+  }
+
+  /** Completes the frame that the last chunk left open; gives where the next one begins. */
+  #continue(chunk: Buffer): number {
+    if (!this.#partial) return 0;
+    const part = chunk.subarray(0, this.#partial.missing);
+    this.#partial.chunks.push(part);
+    this.#partial.missing -= part.length;
+    if (this.#partial.missing === 0) {
+      const { type, chunks } = this.#partial;
+      this.#partial = null;
+      this.#onFrame(type, Buffer.concat(chunks));
+    }
+    return part.length;
+  }
+}
+
+/** The fields of an ErrorResponse by their one-letter names (`C` SQLSTATE, `M` message ...). */
+export function parseErrorFields(payload: Buffer): Readonly<Record<string, string>> {
+  const fields: Record<string, string> = {};
+  for (const item of payload.toString('utf8').split('\0')) {
+    if (item !== '') fields[item.charAt(0)] = item.slice(1);
+  }
+  return fields;
+}
+
+/** The columns of a DataRow, as parts of its buffer. */
+export function parseDataRow(payload: Buffer): (Buffer | null)[] {
+  const count = payload.readInt16BE(0);
+  const columns: (Buffer | null)[] = [];
+  let at = 2;
+  for (let index = 0; index < count; index++) {
+    const length = payload.readInt32BE(at);
+    at += 4;
+    if (length < 0) {
+      columns.push(null);
+    } else {
+      columns.push(payload.subarray(at, at + length));
+      at += length;
+    }
+  }
+  return columns;
+}

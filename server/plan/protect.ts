@@ -1,0 +1,37 @@
+/**
+ * `require-rls`: a plan touches only relations that are protected, unless the role is not bound by Row-Level
+ * Security or the relation's comment waives the rule.
+ */
+import { isServable, protectionRemedy } from '../catalog/protection.ts';
+import type { Relation } from '../catalog/types.ts';
+import { apiError } from '../errors/codes.ts';
+import { displayName } from '../names.ts';
+import type { PlanContext } from './context.ts';
+import { relationOf } from './fields.ts';
+import type { ReadPlan } from './types.ts';
+
+function relationsOf(context: PlanContext, plan: ReadPlan): Relation[] {
+  const { source, attachment } = plan;
+  const names = [
+    ...(source.kind === 'relation' ? [source.name] : []),
+    ...(attachment?.junction ? [attachment.junction] : []),
+  ];
+  return [
+    ...names.flatMap((name) => relationOf(context, name) ?? []),
+    ...plan.children.flatMap((child) => relationsOf(context, child)),
+  ];
+}
+
+/** Throws AURA200 if the plan, or the relation that is written, is not protected for the role. */
+export function refuseUnprotected(context: PlanContext, written: Relation | null, plan: ReadPlan): void {
+  if (context.options.requireRls !== 'enforce') return;
+  const role = context.catalog.roles.get(context.role);
+  for (const relation of [...(written ? [written] : []), ...relationsOf(context, plan)]) {
+    if (isServable(relation, role)) continue;
+    throw apiError('AURA200', `The ${relation.kind} '${displayName(relation.name)}' is not protected`, {
+      details:
+        'With require-rls = enforce, roles that Row-Level Security binds get protected relations only.',
+      hint: protectionRemedy(relation),
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The settings of a request's transaction: who asks, with which claims, how. One prepared statement sets them
+ * all, and every one on every request, since a custom setting is `''` and not NULL after its first use and
+ * user code may have set it for the whole session. It must run before the statement that it is for is parsed:
+ * the role decides over permissions, and policies read the claims.
+ */
+import { compile, type Fragment, list, parameter, quoteIdentifier, sql } from './sql.ts';
+
+type Setting = readonly [name: string, value: string];
+
+/** What the transaction of one request runs under. */
+export interface Session {
+  readonly role: string;
+  /** The schema of the request and the extra search path. */
+  readonly searchPath: string;
+  /** Settings of the role itself, which `set role` does not apply. They are set as the login role. */
+  readonly roleSettings: readonly Setting[];
+  /** Milliseconds; 0 = no limit. */
+  readonly statementTimeout: number;
+  readonly claims: string;
+  readonly method: string;
+  readonly path: string;
+  /** JSON objects. */
+  readonly headers: string;
+  readonly cookies: string;
+  /** Time zone, settings of the called function, `app.settings.*`. */
+  readonly settings: readonly Setting[];
+  readonly readOnly: boolean;
+}
+
+/** The statement and its values. */
+export interface SessionStatement {
+  /** Equal for equal texts. */
+  readonly key: string;
+  readonly text: string;
+  readonly values: readonly string[];
+}
+
+/** A search path of these schemas. */
+export const searchPathOf = (schemas: readonly string[]): string => schemas.map(quoteIdentifier).join(', ');
+
+const fixed = (called: Fragment): Fragment =>
+  sql`set_config(${called}, ${parameter({ kind: 'constant', value: null })}, true)`;
+
+const named: Fragment = sql`set_config(${parameter({ kind: 'constant', value: null })}, ${parameter({
+  kind: 'constant',
+  value: null,
+})}, true)`;
+
+/** In the order in which `renderSession` gives their values. */
+const FIXED_AFTER_ROLE_SETTINGS: readonly Fragment[] = [
+  sql`'statement_timeout'`,
+  sql`'role'`,
+  sql`'request.jwt.claims'`,
+  sql`'request.method'`,
+  sql`'request.path'`,
+  sql`'request.headers'`,
+  sql`'request.cookies'`,
+].map(fixed);
+
+/** What a request may leave behind for its answer; nothing of the last one may still be there. */
+const CLEARED: readonly Fragment[] = [
+  sql`'response.headers'`,
+  sql`'response.status'`,
+  sql`'pgrst.inserted'`,
+].map((called) => sql`set_config(${called}, '', true)`);
+
+const READ_ONLY = sql`set_config('transaction_read_only', 'on', true)`;
+
+/** One number comes back instead of the values, which would travel for nothing. */
+const textFor = (roleSettings: number, settings: number, readOnly: boolean): string =>
+  compile(
+    sql`select num_nulls(${list([
+      fixed(sql`'search_path'`),
+      ...Array.from({ length: roleSettings }, () => named),
+      ...FIXED_AFTER_ROLE_SETTINGS,
+      ...CLEARED,
+      ...Array.from({ length: settings }, () => named),
+      ...(readOnly ? [READ_ONLY] : []),
+    ])})`,
+  ).text;
+
+/** A maker of session statements, which remembers the texts that it has made. */
+export function createSessionRenderer(): (session: Session) => SessionStatement {
+  const texts = new Map<string, string>();
+  return (session) => {
+    const { roleSettings, settings, readOnly } = session;
+    const key = `session ${roleSettings.length} ${settings.length} ${readOnly ? 'read' : 'write'}`;
+    let text = texts.get(key);
+    if (text === undefined) {
+      text = textFor(roleSettings.length, settings.length, readOnly);
+      texts.set(key, text);
+    }
+    const values = [
+      session.searchPath,
+      ...roleSettings.flat(),
+      String(session.statementTimeout),
+      session.role,
+      session.claims,
+      session.method,
+      session.path,
+      session.headers,
+      session.cookies,
+      ...settings.flat(),
+    ];
+    return { key, text, values };
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * A statement's values for the request at hand.
+ */
+
+import { arrayLiteral, listLiteral } from '../query/filter.ts';
+import type { Parameter } from '../query/sql.ts';
+import { parseList } from '../request/http.ts';
+
+/** What differs between two requests of one shape. */
+export interface RequestValues {
+  readonly slots: readonly string[];
+  /** The body as PostgreSQL gets it; null = none. */
+  readonly body: Buffer | string | null;
+  /** Rows to skip at the root. */
+  readonly offset: number;
+}
+
+function bindSlot(text: string, form: 'text' | 'pattern' | 'list'): string {
+  if (form === 'text') return text;
+  return form === 'pattern' ? text.replaceAll('*', '%') : listLiteral(parseList(text));
+}
+
+function bindOne(parameter: Parameter, values: RequestValues): string | Buffer | null {
+  switch (parameter.kind) {
+    case 'constant':
+      return parameter.value;
+    case 'slot':
+      return bindSlot(values.slots[parameter.index] ?? '', parameter.form);
+    case 'slots':
+      return arrayLiteral(parameter.indexes.map((index) => values.slots[index] ?? ''));
+    case 'body':
+      return values.body;
+    case 'offset':
+      return String(values.offset);
+  }
+}
+
+/** The values in the order of the parameters. Throws ApiError PGRST100 for a list that cannot be read. */
+export const bind = (parameters: readonly Parameter[], values: RequestValues): (string | Buffer | null)[] =>
+  parameters.map((parameter) => bindOne(parameter, values));

@@ -1,0 +1,81 @@
+/**
+ * Node's request → RawRequest: the URL and the body within their limits.
+ */
+import type { IncomingMessage } from 'node:http';
+import { apiError } from '../errors/codes.ts';
+import type { RawRequest } from '../request/http.ts';
+
+export interface IncomingLimits {
+  /** Bytes. */
+  readonly serverMaxBodySize: number;
+  readonly serverMaxUrlLength: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT']);
+
+const tooLarge = (limit: number): Error =>
+  apiError('AURA101', 'The request body is too large', {
+    details: `At most ${limit} bytes are read.`,
+    hint: 'Send it in parts, or raise server-max-body-size.',
+    // the rest of the body is not read, so that the connection cannot be used again
+    headers: { Connection: 'close' },
+  });
+
+function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
+  const announced = Number(incoming.headers['content-length'] ?? Number.NaN);
+  if (announced === 0) return Promise.resolve(EMPTY);
+  return new Promise((resolve, reject) => {
+    if (announced > limit) {
+      reject(tooLarge(limit));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) {
+        incoming.pause();
+        reject(tooLarge(limit));
+        return;
+      }
+      chunks.push(chunk);
+    });
+    incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    const cut = (): void =>
+      reject(apiError('AURA105', 'The request body ended early', { hint: 'Send the request again.' }));
+    incoming.once('aborted', cut);
+    incoming.once('error', cut);
+  });
+}
+
+/** The part of a path behind the mount point (`/rest/v1`, or `/` for everything). */
+const belowPrefix = (path: string, prefix: string): string =>
+  prefix === '/' ? path : path.slice(prefix.length) || '/';
+
+/**
+ * Reads a request. Rejects with ApiError AURA100, 101 and 105.
+ */
+export async function readIncoming(
+  incoming: IncomingMessage,
+  prefix: string,
+  limits: IncomingLimits,
+): Promise<RawRequest> {
+  const url = incoming.url ?? '/';
+  if (url.length > limits.serverMaxUrlLength) {
+    throw apiError('AURA100', 'The URL is too long', {
+      details: `It has ${url.length} characters, at most ${limits.serverMaxUrlLength} are read.`,
+      hint: 'Shorten it, or raise server-max-url-length.',
+      headers: { Connection: 'close' },
+    });
+  }
+  const method = incoming.method ?? 'GET';
+  const at = url.indexOf('?');
+  return {
+    method,
+    path: belowPrefix(at < 0 ? url : url.slice(0, at), prefix),
+    query: at < 0 ? '' : url.slice(at + 1),
+    headers: incoming.headers,
+    body: WITH_BODY.has(method) ? await readBody(incoming, limits.serverMaxBodySize) : EMPTY,
+  };
+}

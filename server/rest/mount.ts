@@ -1,0 +1,63 @@
+/**
+ * Mounts REST on the HTTP server: every method and path below the prefix, observed when answered.
+ */
+import type { HttpBindings } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { RequestId } from '../observe/request-id.ts';
+import type { Answer } from '../response/respond.ts';
+import { type RestContext, serveRest } from './route.ts';
+
+/** Statuses that have no body (RFC 9110). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+function toResponse({ status, headers, body }: Answer): Response {
+  const content = body === null || WITHOUT_BODY.has(status) ? null : (body as Buffer<ArrayBuffer>);
+  const several = Object.values(headers).some((value) => typeof value !== 'string');
+  if (!several) return new Response(content, { status, headers: headers as Record<string, string> });
+  const list = Object.entries(headers).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, one]),
+  );
+  return new Response(content, { status, headers: list });
+}
+
+/** Serves REST under the prefix (`/` = everywhere). */
+export function mountRest(
+  app: Hono<{ Bindings: HttpBindings }>,
+  prefix: string,
+  context: RestContext & { readonly requestId: RequestId },
+): void {
+  const handle = async (
+    incoming: HttpBindings['incoming'],
+    outgoing: HttpBindings['outgoing'],
+  ): Promise<Response> => {
+    const started = performance.now();
+    const trace = context.settings().config.serverTraceHeader;
+    const sent = incoming.headers[trace?.toLowerCase() ?? 'x-request-id'];
+    const id = context.requestId(typeof sent === 'string' ? sent : undefined);
+    const gone = new AbortController();
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) gone.abort();
+    });
+    const { answer, role, errorCode, sql } = await serveRest(context, incoming, gone.signal, id);
+    const url = incoming.url ?? '/';
+    const at = url.indexOf('?');
+    context.observe({
+      kind: 'request',
+      id,
+      method: incoming.method ?? '',
+      path: at < 0 ? url : url.slice(0, at),
+      query: at < 0 ? '' : url.slice(at + 1),
+      status: answer.status,
+      seconds: (performance.now() - started) / 1000,
+      bytes: answer.body?.length ?? 0,
+      role,
+      clientAddress: incoming.socket.remoteAddress ?? null,
+      userAgent: incoming.headers['user-agent'] ?? null,
+      errorCode,
+      sql,
+    });
+    return toResponse(answer);
+  };
+  const paths = prefix === '/' ? ['*'] : [prefix, `${prefix}/*`];
+  for (const path of paths) app.all(path, (c) => handle(c.env.incoming, c.env.outgoing));
+}

@@ -1,0 +1,83 @@
+/**
+ * Plans by shape: a request whose shape was seen before, for this role and under this catalog, finds its plan
+ * and its SQL ready. A new catalog is a new key, so that a swap forgets everything that was planned before it.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Catalog } from '../catalog/types.ts';
+import type { ResultSet } from '../execute/result.ts';
+import type { DatabasePlan, InfoPlan, Plan } from '../plan/types.ts';
+import { renderStatements, type Statements } from '../query/statement.ts';
+import { verificationOf } from '../response/verify.ts';
+
+/** A plan with everything that can be made of it before the values are known. */
+export interface Prepared {
+  readonly kind: 'database';
+  readonly plan: DatabasePlan;
+  readonly statements: Statements;
+  /** Names the main statement's text; equal for equal texts. */
+  readonly id: number;
+  readonly binary: ReadonlySet<number>;
+  readonly verify: ((result: ResultSet) => void) | null;
+}
+
+export type Planned = Prepared | { readonly kind: 'info'; readonly plan: InfoPlan };
+
+export interface PlanCache {
+  /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
+  readonly get: (catalog: Catalog, key: string, make: () => Plan) => Planned;
+}
+
+/** Bytes for a function's bytea parameter are sent as they are. */
+function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<number> {
+  const isBytes =
+    plan.kind === 'call' && plan.call.arguments.kind === 'body' && plan.call.arguments.type === 'bytea';
+  if (!isBytes) return new Set();
+  return new Set(main.parameters.flatMap(({ kind }, index) => (kind === 'body' ? [index] : [])));
+}
+
+/** A cache of at most `size` plans a catalog; 0 keeps none. */
+export function createPlanCache(size: number): PlanCache {
+  const caches = new WeakMap<Catalog, LRUCache<string, Planned>>();
+  const ids = new LRUCache<string, number>({ max: Math.max(size, 1) });
+  let lastId = 0;
+
+  /** Shapes that differ in what SQL does not see share one prepared statement. */
+  const idOf = (text: string): number => {
+    const known = ids.get(text);
+    if (known !== undefined) return known;
+    lastId += 1;
+    ids.set(text, lastId);
+    return lastId;
+  };
+
+  const prepare = (plan: Plan): Planned => {
+    if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
+    const statements = renderStatements(plan);
+    const id = idOf(statements.main.text);
+    return {
+      kind: 'database',
+      plan,
+      statements,
+      id,
+      binary: binaryValues(plan, statements),
+      verify: verificationOf(plan),
+    };
+  };
+
+  return {
+    get: (catalog, key, make) => {
+      if (size === 0) return prepare(make());
+      let cache = caches.get(catalog);
+      if (!cache) {
+        cache = new LRUCache({ max: size });
+        caches.set(catalog, cache);
+      }
+      let planned = cache.get(key);
+      if (!planned) {
+        planned = prepare(make());
+        cache.set(key, planned);
+      }
+      return planned;
+    },
+  };
+}

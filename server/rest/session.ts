@@ -1,0 +1,89 @@
+/**
+ * The session of a request: what of its identity, its HTTP and the settings PostgreSQL gets to see.
+ */
+import type { RoleSettings } from '../config/role-settings.ts';
+import { statementTimeout } from '../config/role-settings.ts';
+import type { Config } from '../config.ts';
+import type { Identity } from '../identity/role.ts';
+import type { DatabasePlan } from '../plan/types.ts';
+import { type Session, searchPathOf } from '../query/session.ts';
+import type { RawRequest } from '../request/http.ts';
+
+/** Makes sessions under one configuration. */
+export type SessionOf = (identity: Identity, raw: RawRequest, plan: DatabasePlan) => Session;
+
+/** Node reads headers as Latin-1; what looks like UTF-8 is read as that. */
+const decodeHeader = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is meant
+  /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
+
+function headersText(headers: RawRequest['headers']): string {
+  const shown: Record<string, string> = {};
+  for (const name in headers) {
+    if (name === 'cookie') continue;
+    const value = headers[name];
+    if (value !== undefined) shown[name] = decodeHeader(typeof value === 'string' ? value : value.join(', '));
+  }
+  return JSON.stringify(shown);
+}
+
+function cookiesText(header: string | string[] | undefined): string {
+  if (header === undefined) return '{}';
+  const cookies: Record<string, string> = {};
+  for (const item of (typeof header === 'string' ? header : header.join(';')).split(';')) {
+    const at = item.indexOf('=');
+    if (at > 0) cookies[item.slice(0, at).trim()] = decodeHeader(item.slice(at + 1).trim());
+  }
+  return JSON.stringify(cookies);
+}
+
+const TIMEOUT = 'statement_timeout';
+
+/** Sessions under a configuration and the settings of its roles. */
+export function createSessionOf(
+  config: Pick<Config, 'dbExtraSearchPath' | 'dbStatementTimeout' | 'appSettings'>,
+  roles: ReadonlyMap<string, RoleSettings>,
+): SessionOf {
+  const paths = new Map<string, string>();
+  const searchPath = (schema: string): string => {
+    const known = paths.get(schema);
+    if (known !== undefined) return known;
+    const path = searchPathOf([schema, ...config.dbExtraSearchPath]);
+    paths.set(schema, path);
+    return path;
+  };
+  const byRole = new Map(
+    [...roles].map(([role, { settings }]) => {
+      const timeout = settings.find(([name]) => name === TIMEOUT)?.[1] ?? null;
+      const others = settings.filter(
+        ([name]) => name !== TIMEOUT && name !== 'search_path' && name !== 'role',
+      );
+      return [role, { others, timeout: statementTimeout(config.dbStatementTimeout, timeout) }] as const;
+    }),
+  );
+  const timeoutOfAll = statementTimeout(config.dbStatementTimeout, null);
+
+  return (identity, raw, plan) => {
+    const ofRole = byRole.get(identity.role);
+    const limit = ofRole?.timeout ?? timeoutOfAll;
+    const ofRoutine = plan.settings.find(([name]) => name === TIMEOUT)?.[1];
+    const { timezone } = plan.preferences;
+    return {
+      role: identity.role,
+      searchPath: searchPath(plan.schema),
+      roleSettings: ofRole?.others ?? [],
+      statementTimeout: ofRoutine === undefined ? limit : statementTimeout(limit / 1000, ofRoutine),
+      claims: identity.claimsText,
+      method: raw.method,
+      path: raw.path,
+      headers: headersText(raw.headers),
+      cookies: cookiesText(raw.headers['cookie']),
+      settings: [
+        ...(timezone === null ? [] : [['timezone', timezone] as const]),
+        ...plan.settings.filter(([name]) => name !== TIMEOUT),
+        ...config.appSettings,
+      ],
+      readOnly: plan.readOnly,
+    };
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * The configuration as it is in force: loaded at the start, and again when asked, with what the database says.
+ * A configuration that cannot be used is reported, and the one before stays.
+ */
+import { readFileSync } from 'node:fs';
+import { parseRoleSettings, type RoleSettings } from './config/role-settings.ts';
+import type { DatabaseSetting } from './config/sources.ts';
+import { type Config, databaseSettingNames } from './config.ts';
+import type { Pool } from './execute/pool.ts';
+import { ask, type Question } from './execute/query.ts';
+import { repositoryFile } from './project/files.ts';
+import { compile, qualified, sql } from './query/sql.ts';
+
+/** Builds the configuration from its sources and what the database says. Throws ConfigError. */
+export type LoadConfig = (database: readonly DatabaseSetting[]) => Config;
+
+/** What the database says besides: settings of roles, and who the server is logged in as. */
+export interface DatabaseFacts {
+  readonly settings: readonly DatabaseSetting[];
+  readonly roles: ReadonlyMap<string, RoleSettings>;
+  readonly loginRole: string;
+}
+
+const readSql = (file: string): string =>
+  readFileSync(repositoryFile(`sql/config/${file}`), 'utf8').replace(/;\s*$/, '');
+
+const text = (value: string | null | undefined): string => value ?? '';
+
+/**
+ * Asks the database for its part of the configuration, in one transaction. Rejects as `ask` does.
+ */
+export async function loadDatabaseFacts(
+  pool: Pool,
+  config: Pick<Config, 'dbConfig' | 'dbPreConfig'>,
+): Promise<DatabaseFacts> {
+  const { dbPreConfig } = config;
+  const before: Question[] =
+    dbPreConfig === null ? [] : [{ text: compile(sql`select from ${qualified(dbPreConfig)}()`).text }];
+  const questions: Question[] = [
+    { text: 'select session_user::text' },
+    { text: readSql('role-settings.sql') },
+    ...(config.dbConfig
+      ? [
+          ...before,
+          {
+            text: readSql('settings.sql'),
+            values: [databaseSettingNames, String(dbPreConfig !== null)],
+          },
+        ]
+      : []),
+  ];
+  const answers = await ask(pool, questions);
+  const settings = config.dbConfig ? (answers.at(-1) ?? []) : [];
+  return {
+    loginRole: text(answers[0]?.[0]?.[0]),
+    roles: parseRoleSettings(
+      (answers[1] ?? []).map(([role, name, value]) => ({
+        role: text(role),
+        name: text(name),
+        value: text(value),
+      })),
+    ),
+    settings: settings.map(([name, value]) => ({ name: text(name), value: text(value) })),
+  };
+}
