@@ -62,7 +62,8 @@ const run = async (files: Record<string, string>, given: Partial<DevOptions> = {
     },
     bold: (text) => text,
     signal: abort.signal,
-    serve: async (config) => {
+    serve: async (load) => {
+      const config = load([]);
       seen.push(config);
       const server: Server = createServer((_request, response) => void response.end('[{"id":1}]'));
       await new Promise<void>((resolve) => void server.listen(config.serverPort, '127.0.0.1', resolve));
