@@ -5,11 +5,12 @@
  * first. Signals are the caller's business: the server runs in a session of its own.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Account, findServerAccount } from './embedded/account.ts';
 import { findBinaries } from './embedded/binaries.ts';
+import { diskFull, isDiskFull } from './embedded/failure.ts';
 import { makePrivate, openHome, placeHome } from './embedded/folder.ts';
 import { initialise, PASSWORD_FILE, SUPERUSER } from './embedded/initialise.ts';
 import { holdLock } from './embedded/lock.ts';
@@ -97,6 +98,7 @@ const watchExit = (pid: number, onExit: () => void): (() => void) => {
 /** Takes over the server that an earlier Aura left on this folder, or starts one. Gives its process id. */
 const runServer = async (
   options: EmbeddedOptions,
+  socketDir: string,
   postmaster: (listen: readonly string[]) => PostmasterOptions,
 ): Promise<number> => {
   const say = options.onStep ?? (() => undefined);
@@ -114,6 +116,10 @@ const runServer = async (
   }
   const remedy = 'Stop it, or choose another port for the database with --db-port.';
   const listen = options.port === null ? [] : await freeLoopback(options.port, remedy);
+  // what a killed server left of its socket names a process id that may be anyone's by now
+  for (const name of await readdir(socketDir)) {
+    if (name.startsWith('.s.PGSQL.')) await rm(join(socketDir, name), { force: true });
+  }
   say('Starting PostgreSQL');
   return startPostmaster(postmaster(listen));
 };
@@ -146,7 +152,7 @@ const startIn = async (
   const socketDir = await placeSocket(home, port, account);
   const settings = options.throwaway === true ? THROWAWAY : DURABLE;
   const data = join(home, 'data');
-  const pid = await runServer(options, (listen) => ({
+  const pid = await runServer(options, socketDir, (listen) => ({
     program: binaries.postgres,
     data,
     args: [
@@ -173,19 +179,11 @@ const startIn = async (
   };
 };
 
-/**
- * Starts the embedded PostgreSQL on a folder, or takes over the one that still runs there.
- * @throws StartError with one sentence and a remedy for everything that can be wrong with the machine: port,
- * disk, owner, version, programs, platform
- */
-export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedServer> => {
-  const account = await findServerAccount();
-  const home = await placeHome(options.dataDir, account);
-  if (home !== options.dataDir && account !== null) {
-    options.onStep?.(
-      `PostgreSQL's data is in ${home}, since user ${account.name} cannot reach ${options.dataDir}`,
-    );
-  }
+const startLocked = async (
+  home: string,
+  account: Account | null,
+  options: EmbeddedOptions,
+): Promise<EmbeddedServer> => {
   await openHome(home, account);
   const release = await holdLock(join(home, 'lock'));
   try {
@@ -200,5 +198,25 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedS
   } catch (error) {
     await release();
     throw error;
+  }
+};
+
+/**
+ * Starts the embedded PostgreSQL on a folder, or takes over the one that still runs there.
+ * @throws StartError with one sentence and a remedy for everything that can be wrong with the machine: port,
+ * disk, owner, version, programs, platform
+ */
+export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedServer> => {
+  const account = await findServerAccount();
+  const home = await placeHome(options.dataDir, account);
+  if (home !== options.dataDir && account !== null) {
+    options.onStep?.(
+      `PostgreSQL's data is in ${home}, since user ${account.name} cannot reach ${options.dataDir}`,
+    );
+  }
+  try {
+    return await startLocked(home, account, options);
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(home) : error;
   }
 };

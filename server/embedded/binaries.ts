@@ -79,6 +79,13 @@ const probe = async (native: string, account: Account | null): Promise<string | 
     );
     return stdout.includes(`(PostgreSQL) ${MAJOR}.`) ? null : `it is ${stdout.trim()}`;
   } catch (error) {
+    if (account !== null && systemCode(error) === 'EPERM') {
+      throw new StartError(
+        `PostgreSQL does not run as root, and this process may not become user ${account.name} to run it.`,
+        'Start Aura as an ordinary user, or use a database that runs elsewhere: --db-uri postgresql://...',
+        error,
+      );
+    }
     const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     return stderr || (systemCode(error) ?? String(error));
   }

@@ -2,21 +2,27 @@
  * What PostgreSQL said when it did not start, as one sentence and a remedy. Its messages are read in English:
  * the programs run under LC_ALL=C.
  */
-import { StartError } from '../errors/start.ts';
+import { StartError, systemCode } from '../errors/start.ts';
 
 interface Cause {
   readonly pattern: RegExp;
   explain(match: RegExpMatchArray, folder: string): StartError;
 }
 
+/** For a disk that took no more, whoever noticed. */
+export const diskFull = (folder: string): StartError =>
+  new StartError(
+    `The disk is full: PostgreSQL could not write to ${folder}.`,
+    'Free some space and start again (nothing is lost), or choose another disk with --data-dir.',
+  );
+
+/** Whether a system error says that the disk is full. */
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
+
 const CAUSES: readonly Cause[] = [
   {
-    pattern: /No space left on device|Disk quota exceeded|ENOSPC/,
-    explain: (_match, folder) =>
-      new StartError(
-        `The disk is full: PostgreSQL could not write to ${folder}.`,
-        'Free some space and start again (nothing is lost), or choose another disk with --data-dir.',
-      ),
+    pattern: /No space left on device|Disk quota exceeded/,
+    explain: (_match, folder) => diskFull(folder),
   },
   {
     pattern: /could not bind (IPv[46]) address "([^"]+)": Address already in use/,

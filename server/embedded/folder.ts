@@ -4,9 +4,10 @@
  * account. A home that the account cannot reach is kept elsewhere, always at the same place.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chown, lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { StartError, systemCode } from '../errors/start.ts';
 import { type Account, accountName, canReach } from './account.ts';
 
@@ -50,9 +51,12 @@ export const reachableFolder = async (account: Account | null, name: string): Pr
 /** The home to use for a requested one: itself, or its stand-in where the account cannot reach it. */
 export const placeHome = async (requested: string, account: Account | null): Promise<string> => {
   const home = resolve(requested);
-  if (account === null || (await canReach(account, home))) return home;
+  // data that is there is never replaced by an empty folder elsewhere: whose it is will be looked at next
+  if (account === null || existsSync(join(home, 'data')) || (await canReach(account, home))) return home;
   const hash = createHash('sha256').update(home).digest('hex').slice(0, 12);
-  return reachableFolder(account, `${basename(dirname(home)).replaceAll(/[^\w-]/g, '')}-${hash}`);
+  // .../tracks/.aura/postgres is known as tracks
+  const telling = home.split(sep).findLast((part) => part !== 'postgres' && !part.startsWith('.'));
+  return reachableFolder(account, `${(telling ?? '').replaceAll(/[^\w-]/g, '')}-${hash}`);
 };
 
 const requireOwner = async (path: string, uid: number): Promise<void> => {

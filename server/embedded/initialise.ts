@@ -67,9 +67,7 @@ export const initialise = async (
     await rename(fresh, join(home, 'data'));
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });
-    throw error instanceof Error && 'code' in error
-      ? explainFailure(String(error), 'Making the data folder', home)
-      : error;
+    throw error;
   } finally {
     await rm(forInitdb, { force: true });
   }

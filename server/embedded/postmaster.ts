@@ -3,14 +3,14 @@
  * and not by being our child, because a postmaster outlives an Aura that was killed.
  */
 import { spawn } from 'node:child_process';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StartError, systemCode } from '../errors/start.ts';
 import { commandLine, isAlive, waitForExit } from '../host/process.ts';
 import type { Account } from './account.ts';
 import { runAs } from './binaries.ts';
-import { explainFailure } from './failure.ts';
+import { diskFull, explainFailure } from './failure.ts';
 
 /** How to run a postmaster. */
 export interface PostmasterOptions {
@@ -120,6 +120,8 @@ export const startPostmaster = async (options: PostmasterOptions): Promise<numbe
     if (typeof outcome === 'number') return outcome;
     const { output } = outcome;
     if (!output.includes('pre-existing shared memory block') || performance.now() > deadline) {
+      // on a full disk the log stays empty, too
+      if (output === '' && (await statfs(options.data)).bavail === 0) throw diskFull(options.data);
       throw explainFailure(output, 'Starting PostgreSQL', options.data);
     }
     await delay(50);

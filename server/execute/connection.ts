@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { StartError } from '../errors/start.ts';
+import { parseConnectionString } from './connection-string.ts';
 
 /** A row by column names. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -37,7 +38,7 @@ const explain = (error: unknown): StartError => {
  */
 export const openConnection = async (uri: string): Promise<Connection> => {
   const client = new pg.Client({
-    connectionString: uri,
+    ...parseConnectionString(uri),
     application_name: 'aura',
     connectionTimeoutMillis: 10_000,
   });

@@ -127,7 +127,12 @@ async function serve(
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
-  if (planned.kind === 'info') return timing.onto(answerInfo(planned.plan, catalog, role, config));
+  if (planned.kind === 'info') {
+    const info = answerInfo(planned.plan, catalog, role, config);
+    if (planned.plan.kind === 'root') timing.mark('transaction');
+    timing.mark('response');
+    return timing.onto(info);
+  }
   trace.sql = planned.statements.main.text;
   const executed = await runWork(
     context.pool,

@@ -4,7 +4,7 @@
  * URI of a superuser). Every database of a run carries the run's name and is dropped at its end.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -30,6 +30,8 @@ interface TestServer {
 
 const startThrowaway = async (): Promise<TestServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'aura-test-'));
+  // as root: for PostgreSQL's account to pass through
+  await chmod(folder, 0o755);
   const server = await startEmbedded({ dataDir: join(folder, 'pg'), port: null, throwaway: true });
   return {
     uri: server.superuserUri,

@@ -17,7 +17,7 @@ language sql stable
 return task.completed_at is null and coalesce(task.due_on < current_date, false);
 comment on function is_overdue(tasks) is 'Whether the task is open past its day.';
 
--- Computed relationships: select=title,latest_comment(body) and select=full_name,teammates(full_name)
+-- Computed relationships: select=title,latest_comment(body), select=name,progress(tasks,closed)
 
 create or replace function latest_comment(task tasks) returns setof comments
 language sql stable rows 1
@@ -29,6 +29,15 @@ begin atomic
   limit 1;
 end;
 comment on function latest_comment(tasks) is 'The last word on a task.';
+
+create or replace function progress(project projects) returns setof project_progress
+language sql stable rows 1
+begin atomic
+  select progress.*
+  from public.project_progress as progress
+  where progress.project_id = project.id;
+end;
+comment on function progress(projects) is 'How far the project has come.';
 
 create or replace function teammates(person people) returns setof people
 language sql stable
@@ -117,7 +126,7 @@ $$;
 comment on function create_organization(text, text) is 'Makes an organization with the caller as its owner.';
 
 grant execute on function
-  reference(tasks), is_overdue(tasks), latest_comment(tasks), teammates(people),
+  reference(tasks), is_overdue(tasks), latest_comment(tasks), progress(projects), teammates(people),
   search_tasks(text), workload(bigint), move_task(bigint, task_status)
 to authenticated, service_role;
 grant execute on function create_organization(text, text) to authenticated;
