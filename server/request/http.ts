@@ -221,7 +221,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
   const pairs = readPairs(raw.query);
   const asArguments = readsArguments(action);
   const slots: string[] = [];
-  const parts = [raw.method, raw.path, schema];
+  const parts = [raw.method, raw.path, schema, profiled ? 'profiled' : ''];
   for (const name of ['accept', 'content-type', 'prefer'] as const) parts.push(header(raw, name) ?? '\u0001');
   const range = rangeOf(raw, pairs);
   parts.push(`${range.limit}${range.offset === 0 ? '' : '+'}`);
