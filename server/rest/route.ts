@@ -174,7 +174,7 @@ function workOf(
     // what only read has nothing to undo: it is looked at after the trip
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
+    prepared: config.dbPreparedStatements && id !== null,
     signal,
   };
 }
