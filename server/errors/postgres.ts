@@ -53,8 +53,10 @@ function statusOf({ code, message }: PostgresError, authenticated: boolean): num
   if (code === '21000' && message.endsWith('requires a WHERE clause')) return 400;
   if (code === '22023' && message.startsWith('role') && message.endsWith('does not exist')) return 401;
   if (code === '42883' && message.startsWith('function xmlagg(')) return 406;
-  const chosen = /^PT(\d{3})$/.exec(code);
-  if (chosen) return inRange(Number(chosen[1])) ? Number(chosen[1]) : 500;
+  if (code.startsWith('PT')) {
+    const chosen = /^\d+$/.test(code.slice(2)) ? Number(code.slice(2)) : 500;
+    return inRange(chosen) ? chosen : 500;
+  }
   return STATUSES.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400;
 }
 

@@ -7,7 +7,14 @@
  * driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
  */
 import type { Duplex } from 'node:stream';
-import { FrameReader, MessageWriter, parseDataRow, parseErrorFields, type WireValue } from './wire.ts';
+import {
+  FrameReader,
+  MessageWriter,
+  parseDataRow,
+  parseErrorFields,
+  type ResultFormats,
+  type WireValue,
+} from './wire.ts';
 
 /** A statement to run. */
 export interface Step {
@@ -15,8 +22,7 @@ export interface Step {
   readonly key: string | null;
   readonly text: string;
   readonly values: readonly WireValue[];
-  /** How many columns come back if the last is wanted as bytes; 0 = all as text. */
-  readonly resultColumns: number;
+  readonly formats: ResultFormats;
   /** Indexes of values that are sent in binary form. */
   readonly binary: ReadonlySet<number>;
 }
@@ -136,7 +142,7 @@ export class Exchanger {
       this.#prepared.delete(key);
       this.#prepared.set(key, name);
     }
-    this.#writer.bind(name, step.values, step.resultColumns, step.binary);
+    this.#writer.bind(name, step.values, step.formats, step.binary);
     this.#writer.execute();
   }
 

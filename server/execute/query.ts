@@ -7,6 +7,7 @@ import { fromPostgres } from '../errors/postgres.ts';
 import { arrayLiteral } from '../query/filter.ts';
 import { ConnectionLostError, type Step } from './exchange.ts';
 import type { Pool } from './pool.ts';
+import { ALL_AS_TEXT } from './wire.ts';
 
 /** A statement with text values or lists of text. */
 export interface Question {
@@ -21,7 +22,7 @@ const stepOf = ({ text, values = [] }: Question): Step => ({
   key: null,
   text,
   values: values.map((value) => (typeof value === 'string' ? value : arrayLiteral(value))),
-  resultColumns: 0,
+  formats: ALL_AS_TEXT,
   binary: new Set(),
 });
 

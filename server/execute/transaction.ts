@@ -10,7 +10,7 @@ import type { Statement, Statements } from '../query/statement.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeEstimate, decodePlan, decodeResult, type ResultSet } from './result.ts';
-import type { WireValue } from './wire.ts';
+import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** Everything that a request runs. */
 export interface Work {
@@ -49,7 +49,7 @@ const command = (text: string): Step => ({
   key: text,
   text,
   values: [],
-  resultColumns: 0,
+  formats: ALL_AS_TEXT,
   binary: NO_BINARY,
 });
 
@@ -62,7 +62,9 @@ function stepOf(work: Work, statement: Statement, name: string, values: readonly
     key: work.prepared ? `${work.key} ${name}` : null,
     text: statement.text,
     values,
-    resultColumns: statement.columns?.length ?? 0,
+    formats: statement.columns
+      ? { columns: statement.columns.length, binary: statement.columns.indexOf('body') }
+      : ALL_AS_TEXT,
     binary: name === 'main' ? work.binary : NO_BINARY,
   };
 }
@@ -83,7 +85,7 @@ function planTrip(work: Work): Trip {
     steps.push(command(`begin${level}${work.readOnly ? ' read only' : ''}`));
   }
   const { key, text, values } = work.session;
-  steps.push({ key: work.prepared ? key : null, text, values, resultColumns: 0, binary: NO_BINARY });
+  steps.push({ key: work.prepared ? key : null, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
   if (work.preRequest !== null)
     steps.push({ ...command(work.preRequest), key: work.prepared ? `${work.key} pre` : null });
   const main = steps.push(stepOf(work, work.statements.main, 'main', work.values)) - 1;

@@ -8,6 +8,14 @@
 /** A parameter's value: text, bytes (sent as text, too), or null. */
 export type WireValue = string | Buffer | null;
 
+/** How many columns come back, and which of them in binary form; 0 columns = whatever there are, as text. */
+export interface ResultFormats {
+  readonly columns: number;
+  readonly binary: number;
+}
+
+export const ALL_AS_TEXT: ResultFormats = { columns: 0, binary: -1 };
+
 const FIRST_SIZE = 4096;
 /** A larger buffer is not kept for the next exchange. */
 const LARGEST_KEPT = 1 << 20;
@@ -82,13 +90,13 @@ export class MessageWriter {
   }
 
   /**
-   * Bind to the unnamed portal. Parameters go as text, but those listed in `binary`; the last of
-   * `resultColumns` columns comes back in binary form (0 = all as text).
+   * Bind to the unnamed portal. Parameters go as text, but those listed in `binary`; columns come back as text,
+   * but the one that `formats` marks.
    */
   bind(
     statement: string,
     values: readonly WireValue[],
-    resultColumns: number,
+    formats: ResultFormats,
     binary: ReadonlySet<number>,
   ): void {
     const start = this.#begin('B');
@@ -102,8 +110,8 @@ export class MessageWriter {
     }
     this.#int16(values.length);
     for (const value of values) this.#value(value);
-    this.#int16(resultColumns);
-    for (let column = 1; column <= resultColumns; column++) this.#int16(column === resultColumns ? 1 : 0);
+    this.#int16(formats.columns);
+    for (let column = 0; column < formats.columns; column++) this.#int16(column === formats.binary ? 1 : 0);
     this.#finish(start);
   }
 

@@ -239,11 +239,10 @@ function nearestRelated(
   const related = relationships
     .get(nameKey(parent.schema, parent.name))
     ?.filter((relationship) => isIn(relationship, schema));
-  if (related && related.length > 0) {
-    const [child] = suggest(
-      target,
-      related.map((relationship) => relationship.target.name),
-    ).filter(({ score }) => score < 1);
+  // a parent that exists was hardly misspelt
+  if (context.catalog.relations.has(nameKey(parent.schema, parent.name))) {
+    const names = related?.map((relationship) => relationship.target.name) ?? [];
+    const [child] = suggest(target, names).filter(({ score }) => score < 1);
     return child ? `Perhaps you meant '${child.text}' instead of '${target}'.` : null;
   }
   const parents = [...relationships.values()].flatMap(([first]) =>

@@ -69,10 +69,11 @@ export const hasRepresentations = (context: PlanContext, relation: Relation): bo
 function planFilter(context: PlanContext, relation: Relation | undefined, filter: Filter): PlannedLogic {
   const column = relation?.columns.get(filter.field.name);
   const transform = column === undefined ? null : transformFrom(context, 'text', column.declaredType);
+  const type = column?.type ?? relation?.computedColumns.get(filter.field.name)?.type;
   return {
     kind: 'filter',
     field: { ...planField(relation, filter.field), transform },
-    toTsVector: filter.comparison.kind === 'full-text' && column?.type !== 'tsvector',
+    toTsVector: filter.comparison.kind === 'full-text' && type !== 'tsvector',
     negated: filter.negated,
     comparison: filter.comparison,
   };

@@ -15,7 +15,7 @@ import type { PlanContext } from './context.ts';
 import { planMutation } from './mutate.ts';
 import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
 import { refuseUnprotected } from './protect.ts';
-import { planRead } from './read.ts';
+import { legacyNames, planRead } from './read.ts';
 import type { Handler, InfoPlan, Plan, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from './types.ts';
 
 /** Plans a request. Throws ApiError for everything that the catalog cannot satisfy. */
@@ -79,6 +79,7 @@ function commonParts(context: PlanContext, request: Request) {
     isolation: null,
     settings: [],
     maxRows: context.options.dbMaxRows,
+    legacyNames: context.options.urlUseLegacyTargetNames ? legacyNames(request) : [],
   };
 }
 

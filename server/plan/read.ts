@@ -74,6 +74,23 @@ function refuseUnknownPaths(shape: Shape, legacy: boolean): void {
   }
 }
 
+/** The names of aliased embeds that a path uses in place of their aliases, which is deprecated. */
+export function legacyNames(shape: Shape): (readonly [name: string, alias: string])[] {
+  const found = new Map<string, string>();
+  for (const { path } of [...shape.where, ...shape.order, ...shape.ranges]) {
+    let select = shape.select;
+    for (const wanted of path) {
+      const embed = select
+        .flatMap((item) => (item.kind === 'embed' ? [item] : []))
+        .find((item) => isCalled({ alias: item.alias, name: item.target }, wanted, true));
+      if (!embed) break;
+      if (embed.alias !== null && embed.alias !== wanted) found.set(embed.target, embed.alias);
+      select = embed.select;
+    }
+  }
+  return [...found];
+}
+
 function notEmbedded(name: string, alias: string | null): Error {
   const message = `'${name}' is not an embedded resource in this request`;
   if (alias === null) {

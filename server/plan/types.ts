@@ -229,6 +229,8 @@ interface PlanBase {
   /** Settings declared on the function, hoisted to the transaction. */
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly maxRows: number | null;
+  /** Embeds that the request calls by their name although they have an alias. */
+  readonly legacyNames: readonly (readonly [name: string, alias: string])[];
 }
 
 export interface RelationPlan extends PlanBase {

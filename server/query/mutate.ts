@@ -48,7 +48,7 @@ export function fromBody({ columns, isObject, applyDefaults, firstOnly }: BodySo
   const value = applyDefaults ? sql`filled.data` : sql`payload.data`;
   const filled = isObject
     ? sql`lateral (select ${defaults(columns)} || payload.data as data) filled, `
-    : sql`lateral (select jsonb_agg(${defaults(columns)} || item) as data from jsonb_array_elements(payload.data) item) filled, `;
+    : sql`lateral (select jsonb_agg(${defaults(columns)} || elem) as data from jsonb_array_elements(payload.data) elem) filled, `;
   return sql`from ${payload} payload, ${applyDefaults ? filled : nothing}lateral (${typedRows(
     columns,
     value,

@@ -137,12 +137,13 @@ function spreadAggregates(child: ReadPlan, output: Extract<EmbedOutput, { kind: 
   return join(items, nothing);
 }
 
-function joinOf(child: ReadPlan, output: EmbedOutput): Fragment {
+function joinOf(child: ReadPlan, output: EmbedOutput, grouped: boolean): Fragment {
   const { attachment } = child;
   if (!attachment) return nothing;
   const embed = name(attachment.embedAlias);
   const how = attachment.inner ? sql` join lateral ` : sql` left join lateral `;
-  const rows = renderSelect(child);
+  // what a to-one spread lifts into a grouped row is grouped by, too
+  const rows = renderSelect(child, grouped && attachment.spread?.kind === 'one');
   if (attachment.toOne) return sql`${how}(${rows}) as ${embed} on true`;
   const more = output.kind === 'spread' ? spreadAggregates(child, output) : nothing;
   // only a parent with rows to embed survives an inner join
@@ -150,10 +151,13 @@ function joinOf(child: ReadPlan, output: EmbedOutput): Fragment {
   return sql`${how}(select json_agg(${embed}) as ${embed}${more} from (${rows}) as ${embed}) as ${embed} on ${on}`;
 }
 
-/** The select that a plan means, embeds included. */
-export function renderSelect(plan: ReadPlan): Fragment {
+/**
+ * The select that a plan means, embeds included. `comparable`: embeds are jsonb, which can be grouped by and
+ * prints as PostgREST's handlers know it, at the price of being parsed.
+ */
+export function renderSelect(plan: ReadPlan, comparable = false): Fragment {
   const scope = scopeOf(plan.source);
-  const grouped = isGrouped(plan);
+  const grouped = comparable || isGrouped(plan);
   const spread = plan.attachment?.spread;
   const extra = spread?.kind === 'many' ? spread.extra : [];
   const items = [
@@ -166,7 +170,7 @@ export function renderSelect(plan: ReadPlan): Fragment {
   const all = plan.select.length === 0 && plan.children.length === 0 ? [column(scope, '*'), ...items] : items;
   const joins = plan.outputs.map((output, index) => {
     const child = plan.children[index];
-    return child ? joinOf(child, output) : nothing;
+    return child ? joinOf(child, output, grouped) : nothing;
   });
   return sql`select ${list(all)}${from(plan.source, plan.attachment)}${join(joins, nothing)}${where(
     conditions(plan, scope),

@@ -67,9 +67,9 @@ export function quoteIdentifier(identifier: string): string {
 /** An identifier. */
 export const name = (identifier: string): Fragment => make([quoteIdentifier(identifier)]);
 
-/** A schema-qualified identifier. */
+/** A schema-qualified identifier; with an empty schema one that the search path finds. */
 export const qualified = ({ schema, name: identifier }: QualifiedName): Fragment =>
-  make([`${quoteIdentifier(schema)}.${quoteIdentifier(identifier)}`]);
+  make([`${schema === '' ? '' : `${quoteIdentifier(schema)}.`}${quoteIdentifier(identifier)}`]);
 
 /** A value of the request. */
 export const parameter = (source: Parameter): Fragment => make([source]);

@@ -1,6 +1,6 @@
 /**
  * Plan → Statement: the whole answer as one row. Every statement names its columns, so that the executor can
- * read the row without knowing what was asked; the body is last, so that its bytes can pass through.
+ * read the row without knowing what was asked, and ask for the body as bytes that pass through.
  */
 import type {
   CallPlan,
@@ -112,15 +112,18 @@ function total(plan: RelationPlan | RoutinePlan, page: Fragment): Fragment {
 
 const COUNT = sql`count(*)`;
 
+/** Handlers that see embeds as values rather than as part of a document. */
+const seesValues = ({ kind }: Handler): boolean => kind === 'csv' || kind === 'custom';
+
 function readStatement(plan: RelationPlan) {
-  const rows = renderSelect(plan.read);
+  const rows = renderSelect(plan.read, seesValues(plan.handler));
   const twice = plan.handler.kind === 'csv';
   const columns = [
     ['total', total(plan, COUNT)],
     ['page', COUNT],
+    ['body', body(plan.handler, null)],
     ['headers', HEADERS],
     ['status', STATUS],
-    ['body', body(plan.handler, null)],
   ] as const;
   return twice
     ? answer(columns, sql`select * from ${RESULT}`, withResult(rows))
@@ -133,11 +136,15 @@ function callStatement(plan: RoutinePlan) {
   const columns = [
     ['total', total(plan, page)],
     ['page', page],
+    ['body', body(plan.handler, plan.call)],
     ['headers', HEADERS],
     ['status', STATUS],
-    ['body', body(plan.handler, plan.call)],
   ] as const;
-  return answer(columns, renderSelect(plan.read), withResult(renderCall(plan.call)));
+  return answer(
+    columns,
+    renderSelect(plan.read, seesValues(plan.handler)),
+    withResult(renderCall(plan.call)),
+  );
 }
 
 /** The primary key of a single written row as JSON, for the Location header. */
@@ -155,15 +162,19 @@ function location(plan: WritePlan): Fragment {
 
 function writeStatement(plan: WritePlan) {
   const columns = [
+    ['total', NO_TOTAL],
     ['page', COUNT],
+    ['location', location(plan)],
+    ['body', body(plan.handler, null)],
     ['headers', HEADERS],
     ['status', STATUS],
-    ['location', location(plan)],
     ['inserted', countsInserted(plan.mutate) ? INSERTED : sql`null::int`],
-    ['body', body(plan.handler, null)],
   ] as const;
   // without a representation the select's columns may not have been returned
-  const rows = plan.handler.kind === 'none' ? sql`select * from ${RESULT}` : renderSelect(plan.read);
+  const rows =
+    plan.handler.kind === 'none'
+      ? sql`select * from ${RESULT}`
+      : renderSelect(plan.read, seesValues(plan.handler));
   return answer(columns, rows, withResult(renderMutation(plan.mutate)));
 }
 

@@ -16,6 +16,7 @@ import type {
   SelectItem,
 } from './ast.ts';
 import { filterCondition, listOfValues, logicPath, logicTree, splitOperator, withSlot } from './filter.ts';
+import { decodeHeader } from './header.ts';
 import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
 import { orderTerms } from './order.ts';
@@ -71,7 +72,8 @@ const isFilter = (key: string): boolean => !RESERVED.has(key) && !RESERVED_LAST.
 
 const header = (raw: RawRequest, name: string): string | undefined => {
   const value = raw.headers[name];
-  return typeof value === 'object' ? value.join(', ') : value;
+  if (value === undefined) return undefined;
+  return decodeHeader(typeof value === 'object' ? value.join(', ') : value);
 };
 
 function decode(text: string): string {
@@ -153,9 +155,7 @@ function actionOf(method: string, path: string, options: RequestOptions): Action
     if (method === 'GET' || method === 'HEAD' || method === 'POST')
       return { kind: 'call', routine: name, method };
     if (method === 'OPTIONS') return { kind: 'describe routine', routine: name };
-    throw apiError('PGRST101', `Cannot use the ${method} method on RPC`, {
-      hint: 'Call the function with POST, or with GET or HEAD if it changes nothing.',
-    });
+    throw apiError('PGRST101', `Cannot use the ${method} method on RPC`);
   }
   if (method === 'GET' || method === 'HEAD') {
     const head = method === 'HEAD';
@@ -167,10 +167,7 @@ function actionOf(method: string, path: string, options: RequestOptions): Action
   if (kind === 'relation' && Object.hasOwn(MUTATIONS, method)) {
     return { kind: 'mutate', relation: name, mutation: MUTATIONS[method as keyof typeof MUTATIONS] };
   }
-  throw apiError('PGRST117', `Unsupported HTTP method: ${method}`, {
-    hint:
-      kind === 'root' ? 'Use GET, HEAD or OPTIONS.' : 'Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
-  });
+  throw apiError('PGRST117', `Unsupported HTTP method: ${method}`);
 }
 
 function schemaOf(raw: RawRequest, options: RequestOptions): { schema: string; profiled: boolean } {
@@ -224,7 +221,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
   const pairs = readPairs(raw.query);
   const asArguments = readsArguments(action);
   const slots: string[] = [];
-  const parts = [raw.method, raw.path, schema];
+  const parts = [raw.method, raw.path, schema, profiled ? 'profiled' : ''];
   for (const name of ['accept', 'content-type', 'prefer'] as const) parts.push(header(raw, name) ?? '\u0001');
   const range = rangeOf(raw, pairs);
   parts.push(`${range.limit}${range.offset === 0 ? '' : '+'}`);
@@ -275,9 +272,7 @@ function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots
       break;
     default:
   }
-  throw apiError('PGRST102', `Content-Type not acceptable: ${mediaTypeName(type)}`, {
-    hint: 'Send application/json, text/csv or application/x-www-form-urlencoded.',
-  });
+  throw apiError('PGRST102', `Content-Type not acceptable: ${mediaTypeName(type)}`);
 }
 
 function readFormAsArguments(body: Buffer, slots: string[]): Body {

@@ -98,7 +98,7 @@ function respondRows(
   const location: Headers =
     plan.kind === 'read'
       ? {
-          'Content-Location': `/${plan.relation.name}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}`,
+          'Content-Location': `/${encode(plan.relation.name)}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}`,
         }
       : {};
   const headers = {
@@ -128,12 +128,12 @@ function locationHeader(plan: WritePlan, { location }: ResultSet): Headers {
   const query = Object.entries(location).map(
     ([key, value]) => `${encode(key)}=${encode(value === null ? 'is.null' : `eq.${value}`)}`,
   );
-  return { Location: `/${plan.relation.name}?${query.join('&')}` };
+  return { Location: `/${encode(plan.relation.name)}?${query.join('&')}` };
 }
 
 function respondInsert(plan: WritePlan, result: ResultSet): Answer {
   const { inserted } = result;
-  const merged = plan.preferences.resolution === 'merge-duplicates' && inserted !== null && inserted <= 0;
+  const merged = plan.preferences.resolution === 'merge-duplicates' && (inserted ?? 0) <= 0;
   const headers = {
     ...locationHeader(plan, result),
     'Content-Range': contentRange(1, 0, countOf(plan, result)),
@@ -173,6 +173,19 @@ function respondPlan(plan: DatabasePlan, { body }: ResultSet): Answer {
   return { status: 200, headers: { ...withLength(body), ...typeHeaders(plan) }, body };
 }
 
+/** The version of PostgREST whose behaviour this is: its clients read it in warnings. */
+const POSTGREST_VERSION = '16.2';
+
+function warningHeader({ legacyNames }: DatabasePlan): Headers {
+  if (legacyNames.length === 0) return {};
+  const changes = legacyNames.map(([name, alias]) => `\`${name}\` to \`${alias}\``).join(', ');
+  const text =
+    'Embedded resource was referenced by relation name even though it has an alias. ' +
+    'This is deprecated and will stop working in a future release. ' +
+    `Update ${changes} in query string filters, orders or limits.`;
+  return { Warning: `299 PostgRESTv${POSTGREST_VERSION} "${text}"` };
+}
+
 /** The answer to a plan that was executed. Throws PGRST111 and 112 for settings that SQL set wrongly. */
 export function respond(plan: DatabasePlan, asked: Asked, executed: Executed, verbosity: Verbosity): Answer {
   const { result } = executed;
@@ -181,7 +194,10 @@ export function respond(plan: DatabasePlan, asked: Asked, executed: Executed, ve
   else if (plan.kind === 'write') answer = respondWrite(plan, result);
   else answer = respondRows(plan, asked, executed, verbosity);
   const status = parseStatusSetting(result.status) ?? answer.status;
-  const headers = mergeHeaders({ Vary: VARY, ...answer.headers }, parseHeadersSetting(result.headers));
+  const headers = mergeHeaders(
+    { Vary: VARY, ...answer.headers, ...warningHeader(plan) },
+    parseHeadersSetting(result.headers),
+  );
   return { status, headers, body: answer.body };
 }
 

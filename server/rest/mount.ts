@@ -10,9 +10,23 @@ import { type RestContext, serveRest } from './route.ts';
 /** Statuses that have no body (RFC 9110). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-function toResponse({ status, headers, body }: Answer): Response {
+/** Headers are bytes: UTF-8 is sent as it is, and what could end a line is left out. */
+const headerText = (text: string): string =>
+  PLAIN.test(text)
+    ? text
+    : Buffer.from(text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ''), 'utf8').toString('latin1');
+const PLAIN = /^[\t\x20-\x7e]*$/;
+
+function toResponse({ status, headers: unsafe, body }: Answer): Response {
   const content = body === null || WITHOUT_BODY.has(status) ? null : (body as Buffer<ArrayBuffer>);
-  const several = Object.values(headers).some((value) => typeof value !== 'string');
+  const headers: Record<string, string | string[]> = {};
+  let several = false;
+  for (const name in unsafe) {
+    const value = unsafe[name];
+    if (value === undefined) continue;
+    several ||= typeof value !== 'string';
+    headers[name] = typeof value === 'string' ? headerText(value) : value.map(headerText);
+  }
   if (!several) return new Response(content, { status, headers: headers as Record<string, string> });
   const list = Object.entries(headers).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, one]),

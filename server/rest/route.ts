@@ -127,7 +127,12 @@ async function serve(
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
-  if (planned.kind === 'info') return timing.onto(answerInfo(planned.plan, catalog, role, config));
+  if (planned.kind === 'info') {
+    const info = answerInfo(planned.plan, catalog, role, config);
+    if (planned.plan.kind === 'root') timing.mark('transaction');
+    timing.mark('response');
+    return timing.onto(info);
+  }
   trace.sql = planned.statements.main.text;
   const executed = await runWork(
     context.pool,
@@ -169,7 +174,7 @@ function workOf(
     // what only read has nothing to undo: it is looked at after the trip
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
+    prepared: config.dbPreparedStatements && id !== null,
     signal,
   };
 }

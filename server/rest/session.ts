@@ -7,15 +7,11 @@ import type { Config } from '../config.ts';
 import type { Identity } from '../identity/role.ts';
 import type { DatabasePlan } from '../plan/types.ts';
 import { type Session, searchPathOf } from '../query/session.ts';
+import { decodeHeader } from '../request/header.ts';
 import type { RawRequest } from '../request/http.ts';
 
 /** Makes sessions under one configuration. */
 export type SessionOf = (identity: Identity, raw: RawRequest, plan: DatabasePlan) => Session;
-
-/** Node reads headers as Latin-1; what looks like UTF-8 is read as that. */
-const decodeHeader = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is meant
-  /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
 
 function headersText(headers: RawRequest['headers']): string {
   const shown: Record<string, string> = {};
