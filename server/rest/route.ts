@@ -164,7 +164,7 @@ function workOf(
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
     preRequest: settings.preRequest,
     statements,
-    key: `${identity.role} ${id}`,
+    key: id === null ? null : `${identity.role} ${id}`,
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
@@ -174,7 +174,7 @@ function workOf(
     // what only read has nothing to undo: it is looked at after the trip
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements && id !== null,
+    prepared: config.dbPreparedStatements,
     signal,
   };
 }
