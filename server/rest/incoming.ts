@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import type { RawRequest } from '../request/http.ts';
+import { decodeText } from '../request/payload.ts';
 
 export interface IncomingLimits {
   /** Bytes. */
@@ -12,7 +13,7 @@ export interface IncomingLimits {
 }
 
 const EMPTY = Buffer.alloc(0);
-const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT']);
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
 
 const tooLarge = (limit: number): Error =>
   apiError('AURA101', 'The request body is too large', {
@@ -49,12 +50,40 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
   });
 }
 
+/**
+ * A read whose parameters do not fit into a URL: POST with `X-HTTP-Method-Override: GET`, or QUERY. Its body is
+ * the query string, added to the URL's.
+ */
+function readsByBody(method: string, override: string | string[] | undefined): boolean {
+  if (method === 'QUERY') return true;
+  if (method !== 'POST' || override === undefined) return false;
+  if (String(override).toUpperCase() === 'GET') return true;
+  throw apiError('AURA106', 'The method cannot be overridden this way', {
+    details: `X-HTTP-Method-Override is ${override}.`,
+    hint: 'Only GET can be asked for, with its parameters in the body.',
+  });
+}
+
+function asRead(raw: RawRequest): RawRequest {
+  const type = String(raw.headers['content-type'] ?? FORM);
+  if (!type.toLowerCase().startsWith(FORM)) {
+    throw apiError('AURA106', `The parameters of a read cannot come as ${type}`, {
+      hint: `Send them as ${FORM}.`,
+    });
+  }
+  const inBody = decodeText(raw.body).trim();
+  const query = [raw.query, inBody].filter((part) => part !== '').join('&');
+  return { ...raw, method: 'GET', query, body: EMPTY };
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+
 /** The part of a path behind the mount point (`/rest/v1`, or `/` for everything). */
 const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
 /**
- * Reads a request. Rejects with ApiError AURA100, 101 and 105.
+ * Reads a request. Rejects with ApiError AURA100, 101, 104, 105 and 106.
  */
 export async function readIncoming(
   incoming: IncomingMessage,
@@ -71,11 +100,13 @@ export async function readIncoming(
   }
   const method = incoming.method ?? 'GET';
   const at = url.indexOf('?');
-  return {
+  const byBody = readsByBody(method, incoming.headers['x-http-method-override']);
+  const raw: RawRequest = {
     method,
     path: belowPrefix(at < 0 ? url : url.slice(0, at), prefix),
     query: at < 0 ? '' : url.slice(at + 1),
     headers: incoming.headers,
     body: WITH_BODY.has(method) ? await readBody(incoming, limits.serverMaxBodySize) : EMPTY,
   };
+  return byBody ? asRead(raw) : raw;
 }

@@ -14,8 +14,8 @@ export interface Prepared {
   readonly kind: 'database';
   readonly plan: DatabasePlan;
   readonly statements: Statements;
-  /** Names the main statement's text; equal for equal texts. */
-  readonly id: number;
+  /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
+  readonly id: number | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
 }
@@ -35,6 +35,9 @@ function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<num
   return new Set(main.parameters.flatMap(({ kind }, index) => (kind === 'body' ? [index] : [])));
 }
 
+/** A longer key or statement costs more to keep than to make again; it is hardly asked for twice. */
+const LONGEST_KEPT = 64 * 1024;
+
 /** A cache of at most `size` plans a catalog; 0 keeps none. */
 export function createPlanCache(size: number): PlanCache {
   const caches = new WeakMap<Catalog, LRUCache<string, Planned>>();
@@ -42,7 +45,8 @@ export function createPlanCache(size: number): PlanCache {
   let lastId = 0;
 
   /** Shapes that differ in what SQL does not see share one prepared statement. */
-  const idOf = (text: string): number => {
+  const idOf = (text: string): number | null => {
+    if (text.length > LONGEST_KEPT) return null;
     const known = ids.get(text);
     if (known !== undefined) return known;
     lastId += 1;
@@ -66,7 +70,7 @@ export function createPlanCache(size: number): PlanCache {
 
   return {
     get: (catalog, key, make) => {
-      if (size === 0) return prepare(make());
+      if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
       let cache = caches.get(catalog);
       if (!cache) {
         cache = new LRUCache({ max: size });

@@ -165,7 +165,7 @@ function workOf(
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
     preRequest: settings.preRequest,
     statements,
-    key: `${identity.role} ${id}`,
+    key: id === null ? null : `${identity.role} ${id}`,
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
