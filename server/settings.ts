@@ -8,7 +8,7 @@ import type { DatabaseSetting } from './config/sources.ts';
 import { type Config, databaseSettingNames } from './config.ts';
 import type { Pool } from './execute/pool.ts';
 import { ask, type Question } from './execute/query.ts';
-import { repositoryFile } from './project/files.ts';
+import { repositoryFile } from './host/files.ts';
 import { compile, qualified, sql } from './query/sql.ts';
 
 /** Builds the configuration from its sources and what the database says. Throws ConfigError. */

@@ -170,7 +170,8 @@ function nullEmbeds(node: EmbedNode, relation: Relation | undefined, logic: Plan
   if (asked === 'null') return { kind: 'embed is null', negated: logic.negated, embedAlias };
   if (asked === 'not_null') return { kind: 'embed is null', negated: !logic.negated, embedAlias };
   // an embed may be called like a column, for instance that of its foreign key
-  if (relation === undefined || relation.columns.has(name) || relation.computedColumns.has(name)) return logic;
+  if (relation === undefined || relation.columns.has(name) || relation.computedColumns.has(name))
+    return logic;
   throw apiError('PGRST120', `Bad operator on the '${name}' embedded resource`, {
     details: 'Only is null or not is null filters are allowed on embedded resources',
     hint: `Filter a column of it, as in '${name}.column=eq.value'.`,
