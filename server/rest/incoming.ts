@@ -82,6 +82,10 @@ const FORM = 'application/x-www-form-urlencoded';
 const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
+/** The path and query of a request target, which for a proxy begins with the host (RFC 9112 section 3.2.2). */
+const targetOf = (url: string): string =>
+  url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
+
 /**
  * Reads a request. Rejects with ApiError AURA100, 101, 104, 105 and 106.
  */
@@ -90,7 +94,7 @@ export async function readIncoming(
   prefix: string,
   limits: IncomingLimits,
 ): Promise<RawRequest> {
-  const url = incoming.url ?? '/';
+  const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {
       details: `It has ${url.length} characters, at most ${limits.serverMaxUrlLength} are read.`,
