@@ -158,6 +158,11 @@ export const codes = {
     'X-HTTP-Method-Override asks for something else than GET, or QUERY comes with a body of another type than a form.',
     'Send the parameters of a GET as application/x-www-form-urlencoded.',
   ),
+  AURA107: entry(
+    400,
+    'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
+    'Give every object the columns that `on` names, and no key twice.',
+  ),
   // catalog (plan)
   PGRST200: entry(
     400,

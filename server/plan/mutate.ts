@@ -93,7 +93,12 @@ export function planMutation(
   const columns = targets(context, relation, bodyColumns(request));
   const common = { relation: name, columns, bodyIsObject: bodyIsObject(request), returning };
   const applyDefaults = preferences.missing === 'default';
-  if (mutation === 'update') return { kind: 'update', ...common, conditions, applyDefaults };
+  if (mutation === 'update') {
+    const on = new Set(request.on ?? []);
+    const keys = targets(context, relation, [...on]);
+    const written = columns.filter(({ name: called }) => !on.has(called));
+    return { kind: 'update', ...common, columns: written, keys, conditions, applyDefaults };
+  }
   if (mutation === 'upsert') {
     const conflict = { resolution: 'merge', columns: primaryKey } as const;
     return { kind: 'insert', ...common, conflict, conditions, primaryKey, applyDefaults: false };

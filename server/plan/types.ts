@@ -162,7 +162,10 @@ export interface InsertPlan {
 export interface UpdatePlan {
   readonly kind: 'update';
   readonly relation: QualifiedName;
+  /** What is written, keys excluded. */
   readonly columns: readonly TargetColumn[];
+  /** Columns by which each object of the body finds its row; none = the one object changes all rows. */
+  readonly keys: readonly TargetColumn[];
   readonly bodyIsObject: boolean;
   readonly conditions: readonly PlannedLogic[];
   readonly returning: readonly string[];

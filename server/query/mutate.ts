@@ -153,12 +153,13 @@ function update(plan: UpdatePlan): Fragment {
   }
   const changes = columns.map((item) => sql`${name(item.name)} = ${column(BODY, item.name)}`);
   const source = {
-    columns,
+    columns: [...plan.keys, ...columns],
     isObject: plan.bodyIsObject,
     applyDefaults: plan.applyDefaults,
     firstOnly: false,
   };
-  const holds = where(plan.conditions.map((logic) => condition(of, logic)));
+  const own = plan.keys.map((item) => sql`${column(of, item.name)} = ${column(BODY, item.name)}`);
+  const holds = where([...own, ...plan.conditions.map((logic) => condition(of, logic))]);
   return sql`update ${qualified(relation)} set ${list(changes)} ${fromBody(source)}${holds}${returning(of, plan.returning)}`;
 }
 

@@ -193,6 +193,8 @@ export interface Request extends Shape {
   /** `columns`, sorted; null = not given. */
   readonly columns: readonly string[] | null;
   readonly onConflict: readonly string[] | null;
+  /** `on`: the columns by which each object of a PATCH finds its row; null = one change for all rows. */
+  readonly on: readonly string[] | null;
   /** Arguments of a call by GET or HEAD. */
   readonly arguments: readonly Argument[];
   /** Names of the filters' fields at the root, for PUT's rule. */

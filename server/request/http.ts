@@ -21,7 +21,7 @@ import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
 import { orderTerms } from './order.ts';
 import { type Parser, run } from './parser.ts';
-import { type Body, decodeText, readCsv, readFormAsRow, readJson, unreadJson } from './payload.ts';
+import { type Body, decodeText, readCsv, readFormAsRow, readJson, refuseUnlessKeyed, unreadJson } from './payload.ts';
 import { parsePrefer } from './prefer.ts';
 import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
 import { selectList } from './select.ts';
@@ -197,6 +197,14 @@ function rangeOf(raw: RawRequest, pairs: readonly Pair[]): Range {
 
 const readsArguments = (action: Action): boolean => action.kind === 'call' && action.method !== 'POST';
 
+/** `on` with a list of columns, which no filter looks like, is the key of a PATCH's objects. */
+const namesKey = ([key, value]: Pair, action: Action): boolean =>
+  key === 'on' &&
+  action.kind === 'mutate' &&
+  action.mutation === 'update' &&
+  splitOperator(value) === null &&
+  !MUST_BE_CONDITION.test(value);
+
 /** How a function's GET parameter is taken: with an operator it is a filter, else an argument. */
 const MUST_BE_CONDITION = /^(?:not|in|is|isdistinct)\./;
 
@@ -231,7 +239,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
     refuseNul(pair[0], pair[1]);
     parts.push(pair[0], fixed, slot === null ? '' : '\u0001');
     if (slot !== null) slots.push(slot);
-    if (isFilter(pair[0])) filters += 1;
+    if (isFilter(pair[0]) && !namesKey(pair, action)) filters += 1;
   }
   refuseTooMany(filters, options.dbMaxFilters);
   const body = readBody(raw, action, pairs, slots);
@@ -258,8 +266,10 @@ function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots
   const namesColumns =
     (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) &&
     pairs.some(([key]) => key === 'columns');
+  const on = pairs.find((pair) => namesKey(pair, action));
   switch (type.kind) {
     case 'json':
+      if (on !== undefined) refuseUnlessKeyed(raw.body, parseColumns(on[1], 'on') ?? []);
       return namesColumns ? unreadJson(raw.body) : readJson(raw.body, forCall);
     case 'csv':
       return readCsv(raw.body);
@@ -336,7 +346,7 @@ function parseConditions(shape: RequestShape): Parsed {
     if (last === 'and' || last === 'or') {
       const { path, operator } = parseWith(logicPath, key, 'logic path', key);
       trees.push({ path, value: parseWith(logicTree, operator + value, 'logic tree', value) });
-    } else if (isFilter(key)) {
+    } else if (isFilter(key) && !namesKey(pair, shape.action)) {
       parseFilter(found, key, value, index, asArguments);
     }
   }
@@ -419,6 +429,7 @@ export function parseRequest(raw: RawRequest, shape: RequestShape, options: Requ
     range: shape.action.kind === 'mutate' ? ALL_ROWS : shape.range,
     columns: columns === null ? null : [...new Set(columns)].sort(),
     onConflict: parseColumns(find(pairs, 'on_conflict'), 'on_conflict'),
+    on: parseColumns(pairs.find((pair) => namesKey(pair, shape.action))?.[1], 'on'),
     arguments: conditions.arguments,
     filterFields: conditions.filterFields,
     payload: shape.body?.payload ?? null,

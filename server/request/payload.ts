@@ -79,6 +79,29 @@ export const unreadJson = (body: Buffer): Body => ({
   content: body,
 });
 
+/**
+ * Refuses rows that do not have a key of their own: which of two changes to one row holds would be left to
+ * chance. Throws AURA107.
+ */
+export function refuseUnlessKeyed(body: Buffer, keys: readonly string[]): void {
+  const rows: unknown = JSON.parse(decodeText(body));
+  const wrong = (details: string): Error =>
+    apiError('AURA107', 'The objects cannot be told apart by their keys', {
+      details,
+      hint: `Send an array of objects, each with its own ${keys.join(', ')}.`,
+    });
+  if (!Array.isArray(rows)) throw wrong('The body is not an array.');
+  const seen = new Set<string>();
+  for (const [index, row] of rows.entries()) {
+    if (!isObject(row) || keys.some((key) => row[key] === undefined || row[key] === null)) {
+      throw wrong(`Object ${index + 1} does not have them all.`);
+    }
+    const key = JSON.stringify(keys.map((name) => row[name]));
+    if (seen.has(key)) throw wrong(`Object ${index + 1} has a key that an earlier one has, too.`);
+    seen.add(key);
+  }
+}
+
 /** CSV with a header line; `NULL` is null, everything else text. */
 export function readCsv(body: Buffer): Body {
   let lines: string[][];
