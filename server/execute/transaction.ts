@@ -4,10 +4,11 @@
  * a rollback take a BEGIN in the same trip; only what must look at the result before deciding takes a second.
  */
 import { apiError } from '../errors/codes.ts';
+import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
-import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
+import { ConnectionLostError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeEstimate, decodePlan, decodeResult, type ResultSet } from './result.ts';
 import { ALL_AS_TEXT, type WireValue } from './wire.ts';
@@ -33,6 +34,8 @@ export interface Work {
   /** The role is not the anonymous one. */
   readonly authenticated: boolean;
   readonly prepared: boolean;
+  /** What runs may leave settings to the session: functions that were called, triggers. */
+  readonly taints: boolean;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal | null;
 }
@@ -53,7 +56,8 @@ const command = (text: string): Step => ({
   binary: NO_BINARY,
 });
 
-const ROLLBACK = command('rollback');
+/** Not prepared: it must work whatever became of prepared statements. */
+const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT = command('commit');
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
@@ -103,13 +107,24 @@ function planTrip(work: Work): Trip {
   };
 }
 
-const isStale = (error: DatabaseError | null): boolean => error?.code === '26000' || error?.code === '0A000';
+/** Ends a transaction that failed or must not stay. */
+async function rollBack(lease: Lease): Promise<void> {
+  const { status } = await lease.run([ROLLBACK]);
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+}
+
+/**
+ * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
+ * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
+ */
+const isOutdated = ({ error, stale }: Outcome): boolean =>
+  stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
 
 /** Runs the trip; once more where a prepared statement turns out to be gone or outdated by DDL. */
 async function runTrip(lease: Lease, steps: readonly Step[]): Promise<Outcome> {
   const first = await lease.run(steps);
-  if (!isStale(first.error)) return first;
-  if (first.status !== 'I') await lease.run([ROLLBACK]);
+  if (!isOutdated(first)) return first;
+  if (first.status !== 'I') await rollBack(lease);
   lease.forget(steps);
   return lease.run(steps);
 }
@@ -130,7 +145,7 @@ async function transact(lease: Lease, work: Work): Promise<Executed> {
   const trip = planTrip(work);
   const outcome = await runTrip(lease, trip.steps);
   if (outcome.error) {
-    if (outcome.status !== 'I') await lease.run([ROLLBACK]);
+    if (outcome.status !== 'I') await rollBack(lease);
     throw fromPostgres(outcome.error, work.authenticated);
   }
   const result = decode(work, outcome.rows[trip.main] ?? []);
@@ -144,36 +159,46 @@ async function decide(lease: Lease, work: Work, result: ResultSet): Promise<void
   try {
     work.verify?.(result);
   } catch (refusal) {
-    await lease.run([ROLLBACK]);
+    await rollBack(lease);
     throw refusal;
   }
   const end = await lease.run(work.rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]);
   if (!end.error) return;
-  if (end.status !== 'I') await lease.run([ROLLBACK]);
+  if (end.status !== 'I') await rollBack(lease);
   throw fromPostgres(end.error, work.authenticated);
 }
 
+/** Nobody reads this answer; the log tells it from what went wrong. */
+const abandoned = (cause?: unknown): Error =>
+  apiError('AURA001', 'The client went away before its answer', { cause });
+
 /**
  * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
- * threw, PGRST000, 001 and 003. Whatever happens, the connection goes back without a trace of the request.
+ * threw, PGRST000, 001 and 003, AURA001. Whatever happens, the connection goes back without a trace of the
+ * request.
  */
 export async function runWork(pool: Pool, work: Work): Promise<Executed> {
+  const { signal } = work;
+  if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
-  // a cancellation may arrive late and hit whatever runs then: such a connection is not lent again
   let broken: Error | undefined;
   const cancel = (): void => {
+    // it may arrive late and hit whatever runs then: such a connection is not lent again
     broken = new Error('the request was cancelled');
     lease.cancel();
   };
-  work.signal?.addEventListener('abort', cancel);
+  signal?.addEventListener('abort', cancel);
   try {
+    if (signal?.aborted) throw abandoned();
+    if (work.taints) lease.taint();
     return await transact(lease, work);
   } catch (error) {
-    if (!(error instanceof ConnectionLostError)) throw error;
-    broken = error;
-    throw lost(error);
+    const isLost = error instanceof ConnectionLostError;
+    if (isLost) broken ??= error;
+    if (signal?.aborted && (isLost || error instanceof ApiError)) throw abandoned(error);
+    throw isLost ? lost(error) : error;
   } finally {
-    work.signal?.removeEventListener('abort', cancel);
+    signal?.removeEventListener('abort', cancel);
     lease.release(broken);
   }
 }

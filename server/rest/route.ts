@@ -175,6 +175,7 @@ function workOf(
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
     prepared: config.dbPreparedStatements && id !== null,
+    taints: plan.kind !== 'read' || settings.preRequest !== null,
     signal,
   };
 }
