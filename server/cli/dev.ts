@@ -159,6 +159,11 @@ const printBanner = async (
   }
 };
 
+/** Unless the event trigger of sql/project/ddl-notice.sql has done so. */
+const ASK_FOR_RELOAD = `
+  select pg_notify($1, 'reload schema')
+  where not exists (select from pg_event_trigger where evtname = 'aura_ddl')`;
+
 /** Applies changes of the folder one after the other and has the server read the schema anew. */
 const createUpdater = (
   options: DevOptions,
@@ -171,7 +176,7 @@ const createUpdater = (
     if (ran.length === 0) return;
     const connection = await openConnection(database.adminUri);
     try {
-      await connection.query('select pg_notify($1, $2)', [config.dbChannel, 'reload schema']);
+      await connection.query(ASK_FOR_RELOAD, [config.dbChannel]);
     } finally {
       await connection.close();
     }

@@ -1,49 +1,64 @@
 /**
  * Runs a request's statements as one transaction: its settings, the pre-request function, the main statement.
  * Ordinarily that is one trip and PostgreSQL's implicit transaction, which ends with it. An isolation level or
- * a rollback take a BEGIN in the same trip; only what must look at the result before deciding takes a second.
+ * a rollback take a BEGIN in the same trip; only what must look at a result before going on takes more.
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
-import { ConnectionLostError, type Outcome, type Row, type Step } from './exchange.ts';
+import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeEstimate, decodePlan, decodeResult, type ResultSet } from './result.ts';
 import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
-/** Everything that a request runs. */
-export interface Work {
+/** One main statement with everything that it runs under. */
+export interface Task {
   readonly session: SessionStatement;
   /** SQL of the pre-request function's call. */
   readonly preRequest: string | null;
   readonly statements: Statements;
-  /** Names the statements' shape and role: what is prepared for one role never serves another. */
-  readonly key: string;
+  /** Names the statements' shape and role: what is prepared for one role never serves another. Null = not kept. */
+  readonly key: string | null;
   readonly values: readonly WireValue[];
   readonly estimateValues: readonly WireValue[];
   /** Indexes of the main statement's values that go in binary form. */
   readonly binary: ReadonlySet<number>;
+}
+
+/** How a transaction begins and ends. */
+export interface TransactionMode {
   /** Null = the database's own. */
   readonly isolation: string | null;
   readonly readOnly: boolean;
   readonly rollback: boolean;
-  /** Throws where the transaction must not be committed. */
-  readonly verify: ((result: ResultSet) => void) | null;
   /** The role is not the anonymous one. */
   readonly authenticated: boolean;
+  /** Whether statements are prepared at all. */
   readonly prepared: boolean;
-  /** What runs may leave settings to the session: functions that were called, triggers. */
+  /** What runs may leave settings to the session: functions that are called, triggers. */
   readonly taints: boolean;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal | null;
+}
+
+/** Everything that an ordinary request runs. */
+export interface Work extends Task, TransactionMode {
+  /** Throws where the transaction must not be committed. */
+  readonly verify: ((result: ResultSet) => void) | null;
 }
 
 export interface Executed {
   readonly result: ResultSet;
   /** Rows that the planner expects; null = not asked. */
   readonly estimate: number | null;
+}
+
+/** An open transaction. */
+export interface Transaction {
+  /** Runs a task in it. Rejects with ApiError; the transaction is then over, whatever follows. */
+  readonly run: (task: Task) => Promise<Executed>;
 }
 
 const NO_BINARY: ReadonlySet<number> = new Set();
@@ -56,20 +71,29 @@ const command = (text: string): Step => ({
   binary: NO_BINARY,
 });
 
-/** Not prepared: it must work whatever became of prepared statements. */
+// not prepared: they must work whatever became of prepared statements
 const ROLLBACK: Step = { ...command('rollback'), key: null };
-const COMMIT = command('commit');
+const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
-function stepOf(work: Work, statement: Statement, name: string, values: readonly WireValue[]): Step {
+function begin({ isolation, readOnly }: TransactionMode): Step {
+  const level = isolation === null ? '' : ` isolation level ${isolation}`;
+  return command(`begin${level}${readOnly ? ' read only' : ''}`);
+}
+
+/** What ends a transaction that went well; a rollback must not hide what a commit would have refused. */
+const ending = ({ rollback }: TransactionMode): readonly Step[] =>
+  rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT];
+
+function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
   return {
-    key: work.prepared ? `${work.key} ${name}` : null,
+    key: task.key === null ? null : `${task.key} ${name}`,
     text: statement.text,
     values,
     formats: statement.columns
       ? { columns: statement.columns.length, binary: statement.columns.indexOf('body') }
       : ALL_AS_TEXT,
-    binary: name === 'main' ? work.binary : NO_BINARY,
+    binary: name === 'main' ? task.binary : NO_BINARY,
   };
 }
 
@@ -77,40 +101,22 @@ interface Trip {
   readonly steps: readonly Step[];
   readonly main: number;
   readonly estimate: number | null;
-  /** A transaction was begun and is still open after the trip. */
-  readonly stays: boolean;
 }
 
-function planTrip(work: Work): Trip {
-  const begins = work.isolation !== null || work.rollback || work.verify !== null;
-  const steps: Step[] = [];
-  if (begins) {
-    const level = work.isolation === null ? '' : ` isolation level ${work.isolation}`;
-    steps.push(command(`begin${level}${work.readOnly ? ' read only' : ''}`));
+function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
+  const steps: Step[] = [...before];
+  const { key, text, values } = task.session;
+  steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (task.preRequest !== null) {
+    steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
   }
-  const { key, text, values } = work.session;
-  steps.push({ key: work.prepared ? key : null, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  if (work.preRequest !== null)
-    steps.push({ ...command(work.preRequest), key: work.prepared ? `${work.key} pre` : null });
-  const main = steps.push(stepOf(work, work.statements.main, 'main', work.values)) - 1;
+  const main = steps.push(stepOf(task, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
-  if (work.statements.estimate) {
-    estimate = steps.push(stepOf(work, work.statements.estimate, 'estimate', work.estimateValues)) - 1;
+  if (task.statements.estimate) {
+    estimate = steps.push(stepOf(task, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
-  const stays = work.verify !== null;
-  if (begins && !stays) steps.push(...(work.rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]));
-  return {
-    steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })),
-    main,
-    estimate,
-    stays,
-  };
-}
-
-/** Ends a transaction that failed or must not stay. */
-async function rollBack(lease: Lease): Promise<void> {
-  const { status } = await lease.run([ROLLBACK]);
-  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+  steps.push(...after);
+  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
 }
 
 /**
@@ -120,13 +126,86 @@ async function rollBack(lease: Lease): Promise<void> {
 const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
 
-/** Runs the trip; once more where a prepared statement turns out to be gone or outdated by DDL. */
-async function runTrip(lease: Lease, steps: readonly Step[]): Promise<Outcome> {
-  const first = await lease.run(steps);
-  if (!isOutdated(first)) return first;
-  if (first.status !== 'I') await rollBack(lease);
-  lease.forget(steps);
-  return lease.run(steps);
+/** Ends a transaction that failed or must not stay. */
+async function rollBack(lease: Lease): Promise<void> {
+  const { status } = await lease.run([ROLLBACK]);
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+}
+
+/** Ends a failed transaction, so that the connection can be used again. */
+async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
+  if (status !== 'I') await rollBack(lease);
+}
+
+function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
+  const { columns } = task.statements.main;
+  const own: readonly Row[] = rows[trip.main] ?? [];
+  return {
+    result: columns ? decodeResult(own, columns) : { ...decodeResult([], []), body: decodePlan(own) },
+    estimate: trip.estimate === null ? null : decodeEstimate(rows[trip.estimate] ?? []),
+  };
+}
+
+/** Everything in one trip. */
+async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
+  const begins = work.isolation !== null || work.rollback;
+  const trip = planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  let outcome = await lease.run(trip.steps);
+  if (isOutdated(outcome)) {
+    await cleanUp(lease, outcome);
+    lease.forget(trip.steps);
+    outcome = await lease.run(trip.steps);
+  }
+  if (!outcome.error) return decodeTrip(work, trip, outcome);
+  await cleanUp(lease, outcome);
+  throw fromPostgres(outcome.error, work.authenticated);
+}
+
+/** A stale prepared statement in the middle of a transaction, which can only be begun again. */
+class StaleStatementError extends Error {
+  override readonly name = 'StaleStatementError';
+  readonly refusal: ApiError;
+
+  constructor(refusal: ApiError) {
+    super(refusal.message, { cause: refusal });
+    this.refusal = refusal;
+  }
+}
+
+async function runInTrips<T>(
+  lease: Lease,
+  mode: TransactionMode,
+  body: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  let isOpen = false;
+  const fail = async (outcome: Outcome, error: DatabaseError, steps: readonly Step[]): Promise<never> => {
+    await cleanUp(lease, outcome);
+    isOpen = false;
+    const refusal = fromPostgres(error, mode.authenticated);
+    if (!isOutdated(outcome)) throw refusal;
+    lease.forget(steps);
+    throw new StaleStatementError(refusal);
+  };
+  let failed = false;
+  const run = async (task: Task): Promise<Executed> => {
+    if (failed) throw new Error('the transaction has failed already');
+    const trip = planTrip(task, isOpen ? [] : [begin(mode)], [], mode.prepared);
+    isOpen = true;
+    const outcome = await lease.run(trip.steps);
+    if (!outcome.error) return decodeTrip(task, trip, outcome);
+    failed = true;
+    return fail(outcome, outcome.error, trip.steps);
+  };
+  let value: T;
+  try {
+    value = await body({ run });
+  } catch (error) {
+    if (isOpen && !(error instanceof ConnectionLostError)) await rollBack(lease);
+    throw error;
+  }
+  if (!isOpen) return value;
+  const end = await lease.run(ending(mode));
+  return end.error ? fail(end, end.error, []) : value;
 }
 
 const lost = (cause: unknown): Error =>
@@ -135,50 +214,16 @@ const lost = (cause: unknown): Error =>
     cause,
   });
 
-function decode(work: Work, rows: readonly Row[]): ResultSet {
-  const { columns } = work.statements.main;
-  if (columns) return decodeResult(rows, columns);
-  return { ...decodeResult([], []), body: decodePlan(rows) };
-}
-
-async function transact(lease: Lease, work: Work): Promise<Executed> {
-  const trip = planTrip(work);
-  const outcome = await runTrip(lease, trip.steps);
-  if (outcome.error) {
-    if (outcome.status !== 'I') await rollBack(lease);
-    throw fromPostgres(outcome.error, work.authenticated);
-  }
-  const result = decode(work, outcome.rows[trip.main] ?? []);
-  const estimate = trip.estimate === null ? null : decodeEstimate(outcome.rows[trip.estimate] ?? []);
-  if (trip.stays) await decide(lease, work, result);
-  return { result, estimate };
-}
-
-/** Ends a transaction whose result had to be looked at first. */
-async function decide(lease: Lease, work: Work, result: ResultSet): Promise<void> {
-  try {
-    work.verify?.(result);
-  } catch (refusal) {
-    await rollBack(lease);
-    throw refusal;
-  }
-  const end = await lease.run(work.rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]);
-  if (!end.error) return;
-  if (end.status !== 'I') await rollBack(lease);
-  throw fromPostgres(end.error, work.authenticated);
-}
-
 /** Nobody reads this answer; the log tells it from what went wrong. */
 const abandoned = (cause?: unknown): Error =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
-/**
- * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
- * threw, PGRST000, 001 and 003, AURA001. Whatever happens, the connection goes back without a trace of the
- * request.
- */
-export async function runWork(pool: Pool, work: Work): Promise<Executed> {
-  const { signal } = work;
+/** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
+async function withLease<T>(
+  pool: Pool,
+  { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
+  use: (lease: Lease) => Promise<T>,
+): Promise<T> {
   if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
   let broken: Error | undefined;
@@ -190,8 +235,8 @@ export async function runWork(pool: Pool, work: Work): Promise<Executed> {
   signal?.addEventListener('abort', cancel);
   try {
     if (signal?.aborted) throw abandoned();
-    if (work.taints) lease.taint();
-    return await transact(lease, work);
+    if (taints) lease.taint();
+    return await use(lease);
   } catch (error) {
     const isLost = error instanceof ConnectionLostError;
     if (isLost) broken ??= error;
@@ -201,4 +246,42 @@ export async function runWork(pool: Pool, work: Work): Promise<Executed> {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);
   }
+}
+
+/**
+ * Runs several tasks in one transaction, which is committed (or, by its mode, rolled back) when `body` resolves
+ * and rolled back when it rejects. `body` may be called a second time, after a rollback, where a prepared
+ * statement had become stale. Rejects with what `body` rejects with, and with ApiError as `runWork` does.
+ */
+export async function runTransaction<T>(
+  pool: Pool,
+  mode: TransactionMode,
+  body: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  return withLease(pool, mode, async (lease) => {
+    try {
+      return await runInTrips(lease, mode, body);
+    } catch (error) {
+      if (!(error instanceof StaleStatementError)) throw error;
+    }
+    try {
+      return await runInTrips(lease, mode, body);
+    } catch (error) {
+      throw error instanceof StaleStatementError ? error.refusal : error;
+    }
+  });
+}
+
+/**
+ * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
+ * threw, PGRST000, 001 and 003, AURA001.
+ */
+export async function runWork(pool: Pool, work: Work): Promise<Executed> {
+  const { verify } = work;
+  if (verify === null) return withLease(pool, work, (lease) => runAtOnce(lease, work));
+  return runTransaction(pool, work, async ({ run }) => {
+    const executed = await run(work);
+    verify(executed.result);
+    return executed;
+  });
 }

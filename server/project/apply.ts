@@ -93,7 +93,9 @@ const applyLocked = async (
   project: Project,
   onStep: (text: string) => void,
 ): Promise<ApplyOutcome> => {
-  await connection.query(await readFile(repositoryFile('sql/project/ledger.sql'), 'utf8'));
+  for (const file of ['ledger.sql', 'ddl-notice.sql']) {
+    await connection.query(await readFile(repositoryFile(`sql/project/${file}`), 'utf8'));
+  }
   const applied = await loadApplied(connection);
   requireUnchanged(project, applied);
   const ran: string[] = [];

@@ -21,7 +21,15 @@ import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
 import { orderTerms } from './order.ts';
 import { type Parser, run } from './parser.ts';
-import { type Body, decodeText, readCsv, readFormAsRow, readJson, refuseUnlessKeyed, unreadJson } from './payload.ts';
+import {
+  type Body,
+  decodeText,
+  readCsv,
+  readFormAsRow,
+  readJson,
+  refuseUnlessKeyed,
+  unreadJson,
+} from './payload.ts';
 import { parsePrefer } from './prefer.ts';
 import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
 import { selectList } from './select.ts';

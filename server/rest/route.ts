@@ -15,6 +15,7 @@ import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
+import { decodeHeader } from '../request/header.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -164,7 +165,7 @@ function workOf(
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
     preRequest: settings.preRequest,
     statements,
-    key: `${identity.role} ${id}`,
+    key: id === null ? null : `${identity.role} ${id}`,
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
@@ -174,7 +175,7 @@ function workOf(
     // what only read has nothing to undo: it is looked at after the trip
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements && id !== null,
+    prepared: config.dbPreparedStatements,
     taints: plan.kind !== 'read' || settings.preRequest !== null,
     signal,
   };
@@ -198,7 +199,8 @@ function answerInfo(
 function withTrace(answer: Answer, incoming: IncomingMessage, header: string | null): Answer {
   if (header === null) return answer;
   const sent = incoming.headers[header.toLowerCase()];
-  return { ...answer, headers: { ...answer.headers, [header]: sent ?? '' } };
+  const text = [sent ?? ''].flat().join(', ');
+  return { ...answer, headers: { ...answer.headers, [header]: decodeHeader(text) } };
 }
 
 /** What nobody foresaw is logged with the request's id and answered without details. */

@@ -1,9 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Connection, openConnection } from '../../server/execute/connection.ts';
 import { type ApplyOutcome, applyProject } from '../../server/project/apply.ts';
 import { loadProject } from '../../server/project/folder.ts';
+import { withLogin } from '../../server/project/roles.ts';
 import { createDatabase } from '../support/database.ts';
 import { makeFolder, writeFiles } from '../support/folder.ts';
 
@@ -180,4 +182,42 @@ test('what runs a project is out of reach for the roles of the API', async () =>
   await expect(bench.rows('select * from aura.migrations')).rejects.toThrow(
     'permission denied for schema aura',
   );
+});
+
+test('a change of the schema by anybody is announced; temporary tables and data are not', async () => {
+  const bench = await setUp({ 'sql/0001_a.sql': 'create table a (id int)' });
+  await bench.apply();
+  const listener = new pg.Client(bench.uri);
+  await listener.connect();
+  onTestFinished(() => listener.end());
+  const told: string[] = [];
+  listener.on('notification', ({ channel, payload }) => told.push(`${channel}: ${payload}`));
+  await listener.query('listen aura');
+  await listener.query('create temporary table t (id int); insert into a values (1)');
+  expect(told).toEqual([]);
+  for (const change of [
+    'create table b ()',
+    'comment on table a is $$x$$',
+    'grant select on a to anon',
+    'drop table b',
+  ]) {
+    await listener.query(change);
+  }
+  await listener.query('select 1');
+  expect(told).toEqual(Array(4).fill('aura: reload schema'));
+});
+
+test('a login that may not make event triggers applies projects all the same', async () => {
+  const bench = await setUp({ 'sql/0001_a.sql': 'create table a (id int)' });
+  const name = `aura_test_owner_${process.pid}`;
+  await bench.rows(`create role ${name} login password 'pw'`);
+  // before the database goes: what the role owns is in there
+  onTestFinished(async () => void (await bench.rows(`drop owned by ${name}; drop role ${name}`)));
+  await bench.rows(
+    `do $$ begin execute format('grant all on database %I to ${name}', current_database()); end $$; grant all on schema public to ${name}`,
+  );
+  const owner = await openConnection(withLogin(bench.uri, name, 'pw'));
+  onTestFinished(() => owner.close());
+  expect((await applyProject(owner, await loadProject(bench.folder))).ran).toEqual(['sql/0001_a.sql']);
+  expect(await owner.query('select evtname from pg_event_trigger')).toEqual([]);
 });
