@@ -305,9 +305,9 @@ describe('an error', () => {
 
   test('a lost connection rejects what runs, with what the server said last, and everything after', async () => {
     const { exchanger, pid } = await tap(database.uri);
-    const running = exchanger.run([step(null, 'select pg_sleep(20)')]);
+    const running = exchanger.run([step(null, 'select pg_sleep(20)')]).catch((error: unknown) => error);
     await database.query('select pg_sleep(0.05), pg_terminate_backend($1)', [pid]);
-    const lost = await running.catch((error: unknown) => error);
+    const lost = await running;
     expect(lost).toBeInstanceOf(ConnectionLostError);
     expect(lost).toMatchObject({ cause: { code: '57P01' } });
     await expect(exchanger.run([step(null, 'select 1')])).rejects.toThrow(ConnectionLostError);
