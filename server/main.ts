@@ -23,6 +23,8 @@ export interface ServeOptions {
   /** Whether to refuse what a production server must not have. */
   readonly checked: boolean;
   readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet?: boolean;
 }
 
 function judge(findings: readonly StartFinding[], app: App): void {
@@ -91,10 +93,13 @@ function reloadOnSignals(app: App): () => void {
  * Starts the server and resolves once it answers.
  * @throws StartError where it refuses to start, ConfigError for settings, ApiError where the database refuses
  */
-export async function serve(loadConfig: LoadConfig, { checked, version }: ServeOptions): Promise<Running> {
+export async function serve(
+  loadConfig: LoadConfig,
+  { checked, version, quiet }: ServeOptions,
+): Promise<Running> {
   const drains: Drain[] = [];
   let api: readonly Server[] = [];
-  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening));
+  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
   app.observe({ kind: 'starting', version });
   try {
     if (checked) judge(checkConfig(app.config()), app);
