@@ -8,8 +8,13 @@ import type { Workload } from './workloads.ts';
 /** Requests over as many connections at once. */
 export const CONNECTIONS = 16;
 
-/** Microseconds a request. */
-export type CpuShare = CpuTimes;
+export interface CpuShare {
+  /** Microseconds a request. */
+  readonly server: number;
+  readonly postgres: number;
+  /** The part of the processors, 0 to 1, that programs had which are none of ours. */
+  readonly others: number;
+}
 
 export interface AuraResult {
   readonly perSecond: number;
@@ -33,8 +38,14 @@ const spent = async <T>(
   const result = await work();
   const after = await meter.cpu();
   if (before === null || after === null) return { result, cpu: null };
-  const each = (name: keyof CpuTimes): number => (after[name] - before[name]) / count(result);
-  return { result, cpu: { server: each('server'), postgres: each('postgres') } };
+  const during = (name: keyof CpuTimes): number => after[name] - before[name];
+  const ours = during('server') + during('postgres') + during('bench');
+  const cpu = {
+    server: during('server') / count(result),
+    postgres: during('postgres') / count(result),
+    others: Math.max(0, during('busy') - ours) / during('all'),
+  };
+  return { result, cpu };
 };
 
 export const measureAura = async (

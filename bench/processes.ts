@@ -9,6 +9,12 @@ export interface CpuTimes {
   readonly server: number;
   /** Of all of PostgreSQL's processes, those that have ended included. */
   readonly postgres: number;
+  /** Of this process, and of the programs that it has run to their end. */
+  readonly bench: number;
+  /** Of everything on the machine. */
+  readonly busy: number;
+  /** The same with the time in which a processor had nothing to do. */
+  readonly all: number;
 }
 
 export interface Meter {
@@ -60,6 +66,17 @@ const childrenOf = async (parent: number): Promise<Stat[]> => {
   return all.filter((stat) => stat !== null).filter((stat) => stat.parent === parent);
 };
 
+/** Busy and all microseconds of the machine. */
+const readMachine = async (): Promise<{ busy: number; all: number }> => {
+  const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n', 1);
+  const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softIrq = 0, steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map((ticks) => Number(ticks) * PER_TICK);
+  const busy = user + nice + system + irq + softIrq + steal;
+  return { busy, all: busy + idle + wait };
+};
+
 const sizeIn = (status: string, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
 
@@ -68,15 +85,19 @@ export const createMeter = (server: number, postmaster: number): Meter => {
   if (process.platform !== 'linux') return { cpu: async () => null, memory: async () => null };
   return {
     cpu: async () => {
-      const [own, root, children] = await Promise.all([
+      const [own, root, children, self, machine] = await Promise.all([
         readStat(server),
         readStat(postmaster),
         childrenOf(postmaster),
+        readStat(process.pid),
+        readMachine(),
       ]);
       const live = children.reduce((sum, child) => sum + child.own, 0);
       return {
         server: (own?.own ?? 0) * PER_TICK,
         postgres: ((root?.own ?? 0) + (root?.ended ?? 0) + live) * PER_TICK,
+        bench: ((self?.own ?? 0) + (self?.ended ?? 0)) * PER_TICK,
+        ...machine,
       };
     },
     memory: async () => {

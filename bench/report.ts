@@ -1,7 +1,5 @@
 /** What was measured, as Markdown: for the terminal and for README.md. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { machine, mark, megabytes, places, table, whole } from './markdown.ts';
 import type { AuraResult, CpuShare, FloorMeasure } from './measure.ts';
 import { median } from './median.ts';
 import type { Workload } from './workloads.ts';
@@ -39,23 +37,16 @@ export interface BenchResult {
   readonly workloads: readonly WorkloadResult[];
   readonly mixed: MixedResult | null;
   readonly memory: MemoryResult | null;
+  /** The share of the processors that went to other programs during the measurements; null = not known. */
+  readonly others: number | null;
 }
 
-const README = join(import.meta.dirname, 'README.md');
-const BEGIN = '<!-- bench: begin -->';
-const END = '<!-- bench: end -->';
 /** How often its unmixed value the 99th percentile may become under mixed load. */
 const MIXED_LIMIT = 2;
-
-const whole = (value: number): string => Math.round(value).toLocaleString('en');
-const places = (value: number, digits: number): string => value.toFixed(digits);
-const megabytes = (bytes: number): string => `${whole(bytes / 2 ** 20)} MB`;
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const [first, ...others] = head;
-  const align = [first, ...others].map((_cell, index) => (index === 0 ? '---' : '---:'));
-  return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-};
+const MOST_IDLE = 100 * 2 ** 20;
+const MOST_LOADED = 200 * 2 ** 20;
+/** More of the processors in other hands than this makes the numbers doubtful. */
+const DISTURBED = 0.05;
 
 const medianCpu = (results: readonly { readonly cpu: CpuShare | null }[], of: keyof CpuShare): string => {
   const values = results.flatMap(({ cpu }) => (cpu === null ? [] : [cpu[of]]));
@@ -81,7 +72,7 @@ const workloadRow = (result: WorkloadResult): readonly string[] => {
     whole(median(aura.map(({ perSecond }) => perSecond))),
     floor.length === 0 ? '-' : whole(median(floor.map(({ perSecond }) => perSecond))),
     floor.length === 0 ? '-' : `${places(ratio, 2)}${spread}`,
-    `${places(workload.target, 2)}${floor.length === 0 ? '' : ratio >= workload.target ? ' ✓' : ' ✗'}`,
+    `${places(workload.target, 2)}${floor.length === 0 ? '' : ` ${mark(ratio >= workload.target)}`}`,
     places(median(aura.map(({ p50 }) => p50)), 2),
     places(median(aura.map(({ p99 }) => p99)), 2),
     medianCpu(aura, 'server'),
@@ -119,7 +110,7 @@ const renderMixed = ({ unmixed, mixed }: MixedResult): string => {
       [row('alone', unmixed), row('beside two clients that read 1,000 rows', mixed)],
     ),
     '',
-    `The 99th percentile becomes ${places(times, 2)} times as long; the limit is ${MIXED_LIMIT} ${times <= MIXED_LIMIT ? '✓' : '✗'}.`,
+    `The 99th percentile becomes ${places(times, 2)} times as long; the limit is ${MIXED_LIMIT} ${mark(times <= MIXED_LIMIT)}.`,
   ].join('\n');
 };
 
@@ -127,19 +118,23 @@ const renderMemory = ({ idle, peak, after }: MemoryResult): string =>
   table(
     ['memory of the server', 'resident', 'target'],
     [
-      ['idle, after the start', megabytes(idle), `100 MB ${idle <= 100 * 2 ** 20 ? '✓' : '✗'}`],
-      ['at most under load', megabytes(peak), `200 MB ${peak <= 200 * 2 ** 20 ? '✓' : '✗'}`],
+      ['idle, after the start', megabytes(idle), `${megabytes(MOST_IDLE)} ${mark(idle <= MOST_IDLE)}`],
+      ['at most under load', megabytes(peak), `${megabytes(MOST_LOADED)} ${mark(peak <= MOST_LOADED)}`],
       ['idle again', megabytes(after), '-'],
     ],
   );
 
-const renderMachine = ({ command, postgres, load, floor, seconds, rounds }: BenchResult): string => {
-  const [processor] = cpus();
-  return [
-    `\`${command}\`: medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s each, on ${availableParallelism()} cores`,
-    `(${processor?.model.trim() ?? 'unknown'}), ${whole(totalmem() / 2 ** 30)} GB, ${process.platform} ${process.arch};`,
-    `Node ${process.versions.node}, PostgreSQL ${postgres}, ${load}, ${floor ?? 'no pgbench on this machine: no floor'}.`,
-  ].join('\n');
+const renderMachine = ({ command, postgres, load, floor, seconds, rounds, others }: BenchResult): string => {
+  const lines = [
+    `\`${command}\`: medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s each;`,
+    `${machine()}, PostgreSQL ${postgres}, ${load}, ${floor ?? 'no pgbench on this machine and so no floor'}.`,
+  ];
+  if (others !== null && others > DISTURBED) {
+    lines.push(
+      `Other programs used ${whole(others * 100)} % of the processors meanwhile: measure again on a quiet machine.`,
+    );
+  }
+  return lines.join('\n');
 };
 
 /** The whole result as Markdown. */
@@ -151,16 +146,3 @@ export const renderReport = (result: BenchResult): string => {
   else parts.push('Processor time and memory are read from /proc, which this system does not have.');
   return parts.join('\n\n');
 };
-
-/** A text with a new report between its markers. */
-export const replaceReport = (text: string, report: string): string => {
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin)
-    throw new Error(`The text has no ${BEGIN} and ${END} to put the report between.`);
-  return `${text.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${text.slice(end)}`;
-};
-
-/** Puts the report into README.md. */
-export const writeReport = async (report: string): Promise<void> =>
-  writeFile(README, replaceReport(await readFile(README, 'utf8'), report));

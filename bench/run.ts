@@ -12,6 +12,7 @@ import { listenForInterrupt } from '../server/cli/interrupt.ts';
 import { type Cluster, makeFolder, startCluster } from './cluster.ts';
 import { type FloorTool, findFloorTool } from './floor.ts';
 import { findLoadTool, type Load, type LoadTool } from './load.ts';
+import { writeSection } from './markdown.ts';
 import {
   type AuraResult,
   CONNECTIONS,
@@ -20,17 +21,12 @@ import {
   measureFloor,
   restore,
 } from './measure.ts';
+import { median } from './median.ts';
 import { type BenchOptions, MIXED, parseOptions, USAGE } from './options.ts';
 import { type Prepared, prepareWorkloads } from './prepare.ts';
 import { createMeter, type Meter } from './processes.ts';
 import { renderProfile } from './profile.ts';
-import {
-  type MemoryResult,
-  type MixedResult,
-  renderReport,
-  type WorkloadResult,
-  writeReport,
-} from './report.ts';
+import { type MemoryResult, type MixedResult, renderReport, type WorkloadResult } from './report.ts';
 import { startServer, type TestedServer, wireRequest } from './server.ts';
 import { WORKLOADS } from './workloads.ts';
 
@@ -40,6 +36,9 @@ const WARM_UP = 2;
 const SETTLE = 3;
 const SETTLE_AFTER_LOAD = 10;
 const READERS_OF_ROWS = 2;
+
+const commandLine = (args: readonly string[]): string =>
+  args.length === 0 ? 'npm run bench' : `npm run bench -- ${args.join(' ')}`;
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -58,7 +57,7 @@ interface Loaded extends Prepared {
 }
 
 const describe = ({ perSecond, p99, cpu }: AuraResult): string =>
-  `${perSecond.toFixed(0)}/s, p99 ${p99.toFixed(2)} ms${cpu === null ? '' : `, ${cpu.server.toFixed(0)} µs of the server`}`;
+  `${perSecond.toFixed(0)}/s, p99 ${p99.toFixed(2)} ms${cpu === null ? '' : `, ${cpu.server.toFixed(0)} µs of the server, others ${(cpu.others * 100).toFixed(0)} %`}`;
 
 const measureRounds = async (bench: Bench, all: readonly Loaded[]): Promise<WorkloadResult[]> => {
   const { options, cluster, meter, floorTool, lastComment, signal } = bench;
@@ -87,6 +86,14 @@ const measureRounds = async (bench: Bench, all: readonly Loaded[]): Promise<Work
     }
   }
   return results;
+};
+
+/** The median of what other programs took of the processors; null where that is not known. */
+const othersShare = (results: readonly WorkloadResult[]): number | null => {
+  const shares = results.flatMap(({ aura, floor }) =>
+    [...aura, ...floor].flatMap(({ cpu }) => (cpu === null ? [] : [cpu.others])),
+  );
+  return shares.length === 0 ? null : median(shares);
 };
 
 /** Point reads alone, then beside clients that read many rows. */
@@ -176,16 +183,17 @@ const run = async (options: BenchOptions, folder: string, signal: AbortSignal): 
     const measured = await measureAll(bench, loaded);
     const { seconds, rounds } = options;
     const report = renderReport({
-      command: ['npm run bench', ...process.argv.slice(2).filter((each) => each !== '--write')].join(' '),
+      command: commandLine(process.argv.slice(2)),
       seconds,
       rounds,
       postgres: cluster.version,
       load: tool.version,
       floor: floorTool?.version ?? null,
+      others: othersShare(measured.workloads),
       ...measured,
     });
     process.stdout.write(`${report}\n`);
-    if (options.write) await writeReport(report);
+    if (options.write) await writeSection('bench', report);
     await server.stop();
     if (options.profile) process.stdout.write(`\n${await renderProfile(profileDir)}\n`);
   } finally {
