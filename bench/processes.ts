@@ -66,6 +66,22 @@ const childrenOf = async (parent: number): Promise<Stat[]> => {
   return all.filter((stat) => stat !== null).filter((stat) => stat.parent === parent);
 };
 
+/**
+ * Ticks of a process and all its children. A child that ends meanwhile moves from one count into the other and may
+ * be missed by both, so that this looks until none has.
+ */
+const ticksOfFamily = async (parent: number): Promise<number> => {
+  for (;;) {
+    const before = await readStat(parent);
+    const children = await childrenOf(parent);
+    const after = await readStat(parent);
+    if (after === null) return 0;
+    if (before?.ended === after.ended) {
+      return after.own + after.ended + children.reduce((sum, child) => sum + child.own, 0);
+    }
+  }
+};
+
 /** Busy and all microseconds of the machine. */
 const readMachine = async (): Promise<{ busy: number; all: number }> => {
   const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n', 1);
@@ -85,17 +101,15 @@ export const createMeter = (server: number, postmaster: number): Meter => {
   if (process.platform !== 'linux') return { cpu: async () => null, memory: async () => null };
   return {
     cpu: async () => {
-      const [own, root, children, self, machine] = await Promise.all([
+      const [own, family, self, machine] = await Promise.all([
         readStat(server),
-        readStat(postmaster),
-        childrenOf(postmaster),
+        ticksOfFamily(postmaster),
         readStat(process.pid),
         readMachine(),
       ]);
-      const live = children.reduce((sum, child) => sum + child.own, 0);
       return {
         server: (own?.own ?? 0) * PER_TICK,
-        postgres: ((root?.own ?? 0) + (root?.ended ?? 0) + live) * PER_TICK,
+        postgres: family * PER_TICK,
         bench: ((self?.own ?? 0) + (self?.ended ?? 0)) * PER_TICK,
         ...machine,
       };
