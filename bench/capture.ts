@@ -52,7 +52,9 @@ const parseBind = (payload: Buffer): { statement: string; values: (string | null
 };
 
 /** Reads one connection's messages to the server; gives each batch of executed statements at its Sync. */
-const createReader = (onSync: (statements: readonly SentStatement[]) => void): ((chunk: Buffer) => void) => {
+export const createReader = (
+  onSync: (statements: readonly SentStatement[]) => void,
+): ((chunk: Buffer) => void) => {
   const texts = new Map<string, string>();
   let pending = Buffer.alloc(0);
   let started = false;
