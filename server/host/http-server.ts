@@ -27,16 +27,16 @@ const TYPE = 'application/json; charset=utf-8';
 /** What Node's parser says, by its codes; anything else is no HTTP. */
 const REFUSALS: ReadonlyMap<string, readonly [code: Code, message: string]> = new Map([
   ['HPE_INVALID_EOF_STATE', ['AURA105', 'The request ended early']],
-  ['HPE_HEADER_OVERFLOW', ['AURA002', 'The URL and the headers are too long']],
-  ['ERR_HTTP_REQUEST_TIMEOUT', ['AURA003', 'The request did not arrive in time']],
+  ['HPE_HEADER_OVERFLOW', ['AURA011', 'The URL and the headers are too long']],
+  ['ERR_HTTP_REQUEST_TIMEOUT', ['AURA012', 'The request did not arrive in time']],
 ]);
 
 const NOT_HTTP = 'The request is not valid HTTP';
 
 function refusalOf(error: unknown): ApiError {
-  const [code, message] = REFUSALS.get(systemCode(error) ?? '') ?? ['AURA001', NOT_HTTP];
+  const [code, message] = REFUSALS.get(systemCode(error) ?? '') ?? ['AURA010', NOT_HTTP];
   const reason = error instanceof Error && 'reason' in error ? String(error.reason) : null;
-  return apiError(code, message, { details: code === 'AURA001' ? reason : null });
+  return apiError(code, message, { details: code === 'AURA010' ? reason : null });
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -72,7 +72,7 @@ export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpS
     hostname: 'localhost',
     errorHandler: (error) => {
       if (error instanceof RequestError) {
-        return asResponse(apiError('AURA001', NOT_HTTP, { details: error.message }));
+        return asResponse(apiError('AURA010', NOT_HTTP, { details: error.message }));
       }
       onDefect(error);
       return asResponse(apiError('PGRSTX00', 'Internal server error'));

@@ -125,7 +125,7 @@ async function serve(
   const shape = readShape(raw, options);
   timing.mark('parse');
   const { role } = identity;
-  const planned = context.plans.get(catalog, `${role}\0${shape.key}`, () =>
+  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
@@ -177,6 +177,7 @@ function workOf(
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
     prepared: config.dbPreparedStatements,
+    taints: plan.kind !== 'read' || settings.preRequest !== null,
     signal,
   };
 }

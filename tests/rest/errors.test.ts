@@ -81,7 +81,11 @@ async function lostWhileRunning(): Promise<ApiAnswer> {
 
 async function beforeTheCatalog(): Promise<ApiAnswer> {
   const flags = { 'db-uri': shop.database.authenticatorUri, 'db-anon-role': 'anon', 'log-level': 'crit' };
-  const app = createApp(() => loadConfig({ env: {}, flags }));
+  const app = createApp(
+    () => loadConfig({ env: {}, flags }),
+    () => true,
+    true,
+  );
   const server = createHttpServer(app.api.fetch as Parameters<typeof createHttpServer>[0], {
     maxUrlLength: 1000,
     onDefect: () => undefined,
@@ -150,9 +154,10 @@ const CLOSE = 'Host: x\r\nConnection: close\r\n\r\n';
 
 /** A request that is answered with the code, or the reason why none can be sent. */
 const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
-  AURA001: () => raw(shop.api, `GET /rest/v1/books HTTP/9.9\r\n${CLOSE}`),
-  AURA002: () => raw(shop.api, `GET /rest/v1/books HTTP/1.1\r\nX-Long: ${'x'.repeat(200_000)}\r\n${CLOSE}`),
-  AURA003: tooSlow,
+  AURA010: () => raw(shop.api, `GET /rest/v1/books HTTP/9.9\r\n${CLOSE}`),
+  AURA011: () => raw(shop.api, `GET /rest/v1/books HTTP/1.1\r\nX-Long: ${'x'.repeat(200_000)}\r\n${CLOSE}`),
+  AURA012: tooSlow,
+  AURA001: 'Whoever it is for has gone away: only the log shows it.',
   PGRST000: () => unreachable((api) => api.request('GET', '/books')),
   PGRST001: lostWhileRunning,
   PGRST002: beforeTheCatalog,
