@@ -78,10 +78,20 @@ export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpS
       return asResponse(apiError('PGRSTX00', 'Internal server error'));
     },
   });
-  const server = createServer({ maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES }, (incoming, outgoing) => {
+  const options = { maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES, requireHostHeader: false };
+  const server = createServer(options, (incoming, outgoing) => {
     answers.set(incoming.socket, outgoing);
-    void listener(incoming, outgoing);
+    // RFC 9112 section 3.2; Node would refuse it without a word
+    if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') {
+      incoming.socket.end(
+        rawAnswer(apiError('AURA010', NOT_HTTP, { details: 'The Host header is missing.' })),
+      );
+    } else {
+      void listener(incoming, outgoing);
+    }
   });
+  // their size is bounded; beyond a number Node would leave headers out without a word
+  server.maxHeadersCount = 0;
   server.on('clientError', (error, socket) => {
     const answer = answers.get(socket);
     const isAnswering = answer?.headersSent === true && !answer.writableFinished;
