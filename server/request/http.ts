@@ -15,7 +15,15 @@ import type {
   Request,
   SelectItem,
 } from './ast.ts';
-import { filterCondition, listOfValues, logicPath, logicTree, splitOperator, withSlot } from './filter.ts';
+import {
+  filterCondition,
+  listOfValues,
+  logicPath,
+  logicTree,
+  splitOperator,
+  splitPlainList,
+  withSlot,
+} from './filter.ts';
 import { decodeHeader } from './header.ts';
 import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
@@ -307,6 +315,8 @@ function parseWith<T>(parser: Parser<T>, text: string, what: string, shown: stri
 
 /** The items of an `in` list whose text is a slot. */
 export function parseList(text: string): readonly string[] {
+  const plain = splitPlainList(text);
+  if (plain) return plain;
   const result = run(listOfValues, text);
   if ('value' in result) return result.value;
   return parseWith(listOfValues, text, 'filter', text);

@@ -479,6 +479,12 @@ test('parameters that do not fit into a URL come in the body', async () => {
     const refused = await shop.request('POST', '/numbers', { headers, body });
     expect([refused.status, refused.json.code]).toEqual([400, 'AURA106']);
   }
+  const long = await shop.request('POST', '/numbers', { ...LONG, body: `n=in.(${'1,'.repeat(140_000)}1)` });
+  expect([long.status, long.json.code, long.json.hint]).toEqual([
+    413,
+    'AURA101',
+    'Send it in parts, or raise server-max-url-length.',
+  ]);
   const bytes = await shop.request('POST', '/numbers', { ...LONG, body: Buffer.from([0x6e, 0x3d, 0xff]) });
   expect([bytes.status, bytes.json.code]).toEqual([400, 'AURA104']);
 });
