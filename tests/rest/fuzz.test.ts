@@ -422,11 +422,14 @@ const OPTIONS = {
 } as const;
 
 /** The request that is parsed; null where it is refused. */
-function parse(raw: RawRequest): { key: string; parsed: Request | null } | null {
+function parse(
+  raw: RawRequest,
+  options: Parameters<typeof readShape>[1] = OPTIONS,
+): { key: string; parsed: Request | null } | null {
   try {
-    const shape = readShape(raw, OPTIONS);
+    const shape = readShape(raw, options);
     try {
-      return { key: shape.key, parsed: parseRequest(raw, shape, OPTIONS) };
+      return { key: shape.key, parsed: parseRequest(raw, shape, options) };
     } catch (error) {
       if (error instanceof ApiError) return { key: shape.key, parsed: null };
       throw error;
@@ -464,7 +467,7 @@ const few = fc.record({
     {
       prefer: fc.constantFrom('count=exact', 'count=exact, x', 'tx=rollback'),
       accept: fc.constantFrom('*/*', 'text/csv'),
-      'accept-profile': fc.constantFrom('shop', 'archive'),
+      'accept-profile': fc.constant('shop'),
       'content-type': fc.constantFrom('application/json', 'application/x-www-form-urlencoded'),
       range: fc.constantFrom('0-1', '1-2', '0-'),
     },
@@ -480,7 +483,7 @@ test('requests of one shape parse to one meaning, their values aside', () => {
   const known = new Map<string, string>();
   fc.assert(
     fc.property(few, (raw) => {
-      const found = parse(raw);
+      const found = parse(raw, { ...OPTIONS, dbSchemas: ['shop'] });
       if (!found?.parsed) return;
       // the number of rows to skip is a value; only whether there are any belongs to the shape
       const { range } = found.parsed;
