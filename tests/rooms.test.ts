@@ -20,7 +20,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['query'],
   ['execute'],
   ['response', 'settings'],
-  ['rest', 'graphql', 'openapi', 'realtime', 'admin', 'project', 'start-checks'],
+  ['rest', 'graphql', 'openapi', 'realtime', 'admin', 'project', 'reload', 'start-checks'],
   ['modules'],
   ['app'],
   ['main'],

@@ -57,6 +57,8 @@ export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   /** The first error, after which no step was run. */
   readonly error: DatabaseError | null;
+  /** The step that it came from; their number where it came with the end of the transaction, or not at all. */
+  readonly failedAt: number;
   /**
    * A statement that had been prepared before was refused when it was bound: what it was prepared for may have
    * changed since, or it is gone.
@@ -297,7 +299,13 @@ export class Exchanger {
       this.forget(running.steps.slice(at));
       this.#unwanted.push(...this.#closing.splice(0));
     }
-    running.resolve({ rows, error, stale: error !== null && !bound && reused[at] === true, status });
+    running.resolve({
+      rows,
+      error,
+      failedAt: at,
+      stale: error !== null && !bound && reused[at] === true,
+      status,
+    });
   }
 
   /** A frame that is none of ours, for the driver's parser. */

@@ -14,6 +14,7 @@ import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import {
@@ -39,8 +40,8 @@ export interface RestSettings {
   readonly options: RequestOptions;
   readonly authenticate: Authenticate;
   readonly sessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
+  /** The call of `db-pre-request`. */
+  readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
 }
 
@@ -163,6 +164,7 @@ function workOf(
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   return {
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    role: identity.role,
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,
