@@ -28,6 +28,7 @@ import {
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
 import type { PlanCache, Planned, Prepared } from './planned.ts';
 import { respondRoot } from './root.ts';
@@ -91,7 +92,11 @@ export async function serveRest(
   try {
     answer = await serve(context, settings, incoming, signal, trace);
   } catch (error) {
-    const refusal = asApiError(context, error, requestId);
+    const refusal = discreet(
+      asApiError(context, error, requestId),
+      context.catalog(),
+      trace.identity?.role ?? null,
+    );
     errorCode = refusal.code;
     answer = respondError(refusal, config.clientErrorVerbosity);
   }
