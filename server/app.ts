@@ -85,8 +85,9 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
 /**
  * Makes the server's rooms under a configuration, which the database may add to at the start.
  * @param isLive whether the API's own server accepts connections
+ * @param quiet leaves out of the log what goes as it should
  */
-export function createApp(loadConfig: LoadConfig, isLive: () => boolean): App {
+export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet = false): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
   const readers: Observe[] = [];
   const observe = fanOut(readers);
@@ -98,7 +99,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean): App {
   );
   const config = (): Config => settings.current().config;
   const first = config();
-  const log = createLog(config);
+  const log = createLog(config, { quiet });
   readers.push(log.observe);
   const pool = createPool(first, observe);
   const metrics = createMetrics(pool.state);

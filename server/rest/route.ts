@@ -30,6 +30,7 @@ import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { blameNesting } from './nesting.ts';
 import type { PlanCache, Planned, Prepared } from './planned.ts';
 import { respondRoot } from './root.ts';
 import type { SessionOf } from './session.ts';
@@ -141,10 +142,10 @@ async function serve(
     return timing.onto(info);
   }
   trace.sql = planned.statements.main.text;
-  const executed = await runWork(
-    context.pool,
-    workOf(context, settings, identity, raw, shape, planned, signal),
-  );
+  const work = workOf(context, settings, identity, raw, shape, planned, signal);
+  const executed = await runWork(context.pool, work).catch((error: unknown) => {
+    throw blameNesting(error, work.values);
+  });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
   const asked = { range: shape.range, canonicalQuery: canonicalOf(planned, shape) };
