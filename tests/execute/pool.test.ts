@@ -52,7 +52,7 @@ describe('a pool that is exhausted', () => {
   test('refuses after the configured time and not before, with the time to come back', async () => {
     const api = await start({ 'db-pool': 2, 'db-pool-acquisition-timeout': 1 });
     const holders = [sleep(api, 2.5), sleep(api, 2.5)];
-    await expect.poll(sleeping, { timeout: 5000 }).toBe(2);
+    await expect.poll(sleeping).toBe(2);
     const waiting = await Promise.all(Array.from({ length: 6 }, () => api.request('GET', '/items')));
     for (const answer of waiting) {
       expect([answer.status, answer.json.code, answer.headers['retry-after']]).toEqual([
@@ -70,7 +70,7 @@ describe('a pool that is exhausted', () => {
   test('serves in turn who waits less than that', async () => {
     const api = await start({ 'db-pool': 1, 'db-pool-acquisition-timeout': 10 });
     const first = sleep(api, 0.3);
-    await expect.poll(sleeping, { timeout: 5000 }).toBe(1);
+    await expect.poll(sleeping).toBe(1);
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => api.request('POST', '/rpc/echo', { body: { n } })),
     );
