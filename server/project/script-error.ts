@@ -4,8 +4,9 @@
  */
 import { StartError } from '../errors/start.ts';
 import type { Script } from './folder.ts';
+import { lineOf, type Statement } from './statements.ts';
 
-interface DatabaseError extends Error {
+export interface DatabaseError extends Error {
   readonly code: string;
   readonly position?: string;
   readonly detail?: string;
@@ -13,7 +14,8 @@ interface DatabaseError extends Error {
   readonly where?: string;
 }
 
-const isDatabaseError = (error: unknown): error is DatabaseError =>
+/** Whether PostgreSQL raised it. */
+export const isDatabaseError = (error: unknown): error is DatabaseError =>
   error instanceof Error && 'severity' in error && 'code' in error;
 
 /** Line and column, both from 1, of a position that counts characters (not UTF-16 units) from 1. */
@@ -29,16 +31,52 @@ const placeOf = (text: string, position: number): { line: number; column: number
   };
 };
 
+interface Place {
+  readonly line: number;
+  /** From 1; null where only the line is known. */
+  readonly column: number | null;
+  readonly content: string;
+}
+
+const render = (name: string, place: Place | null, error: DatabaseError, stays: string): StartError => {
+  const lines = [`${name}${place === null ? '' : `, line ${place.line}`}: ${error.message} (${error.code})`];
+  if (place !== null) lines.push(`  ${place.content}`);
+  if (place !== null && place.column !== null) lines.push(`  ${' '.repeat(place.column - 1)}^`);
+  if (error.detail !== undefined) lines.push(`  ${error.detail}`);
+  if (error.where !== undefined) lines.push(`  ${error.where.split('\n')[0]}`);
+  lines.push(`  ${stays}`);
+  return new StartError(lines.join('\n'), error.hint ?? null, error);
+};
+
+const NOTHING_STAYS = 'Nothing of this file was applied.';
+
 /** The same error for the terminal; one that PostgreSQL did not raise comes back as it is. */
 export const explainScriptError = (script: Script, error: unknown): unknown => {
   if (!isDatabaseError(error)) return error;
   const place = error.position === undefined ? null : placeOf(script.text, Number(error.position));
-  const lines = [
-    `${script.name}${place === null ? '' : `, line ${place.line}`}: ${error.message} (${error.code})`,
-  ];
-  if (place !== null) lines.push(`  ${place.content}`, `  ${' '.repeat(place.column - 1)}^`);
-  if (error.detail !== undefined) lines.push(`  ${error.detail}`);
-  if (error.where !== undefined) lines.push(`  ${error.where.split('\n')[0]}`);
-  lines.push('  Nothing of this file was applied.');
-  return new StartError(lines.join('\n'), error.hint ?? null, error);
+  return render(script.name, place, error, NOTHING_STAYS);
+};
+
+/**
+ * The same where the statement is known that failed: its first line stands for a place that PostgreSQL does not name.
+ * @param committedAt the line of a `commit` in the file before it; null if there was none
+ */
+export const explainStatementError = (
+  script: Script,
+  statement: Statement,
+  error: unknown,
+  committedAt: number | null,
+): unknown => {
+  if (!isDatabaseError(error)) return error;
+  const stays =
+    committedAt === null
+      ? NOTHING_STAYS
+      : `What stands before its commit in line ${committedAt} was applied.`;
+  if (error.position !== undefined) {
+    const before = Array.from(script.text.slice(0, statement.start)).length;
+    return render(script.name, placeOf(script.text, before + Number(error.position)), error, stays);
+  }
+  const line = lineOf(script.text, statement.start);
+  const content = script.text.split('\n')[line - 1] ?? '';
+  return render(script.name, { line, column: null, content }, error, stays);
 };
