@@ -61,7 +61,9 @@ export interface ConfigSources {
   /** Path of a configuration file: `.toml`, or PostgREST's format. */
   readonly file?: string | undefined;
   /** What the project says in a file of another program: by setting name, below everything else. */
-  readonly project?: { readonly place: string; readonly values: Readonly<Record<string, unknown>> } | undefined;
+  readonly project?:
+    | { readonly place: string; readonly values: Readonly<Record<string, unknown>> }
+    | undefined;
   /** By setting name; they win over everything. */
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
   /** The rows of `sql/config/settings.sql`; they win over environment and file. */

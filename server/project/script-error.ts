@@ -4,7 +4,7 @@
  */
 import { StartError } from '../errors/start.ts';
 import type { Script } from './folder.ts';
-import { lineOf, type Statement } from './statements.ts';
+import type { Statement } from './statements.ts';
 
 export interface DatabaseError extends Error {
   readonly code: string;
@@ -38,14 +38,20 @@ interface Place {
   readonly content: string;
 }
 
-const render = (name: string, place: Place | null, error: DatabaseError, stays: string): StartError => {
+const render = (
+  name: string,
+  place: Place | null,
+  error: DatabaseError,
+  stays: string,
+  hint: string | null = null,
+): StartError => {
   const lines = [`${name}${place === null ? '' : `, line ${place.line}`}: ${error.message} (${error.code})`];
   if (place !== null) lines.push(`  ${place.content}`);
   if (place !== null && place.column !== null) lines.push(`  ${' '.repeat(place.column - 1)}^`);
   if (error.detail !== undefined) lines.push(`  ${error.detail}`);
   if (error.where !== undefined) lines.push(`  ${error.where.split('\n')[0]}`);
   lines.push(`  ${stays}`);
-  return new StartError(lines.join('\n'), error.hint ?? null, error);
+  return new StartError(lines.join('\n'), error.hint ?? hint, error);
 };
 
 const NOTHING_STAYS = 'Nothing of this file was applied.';
@@ -57,26 +63,39 @@ export const explainScriptError = (script: Script, error: unknown): unknown => {
   return render(script.name, place, error, NOTHING_STAYS);
 };
 
+/** How a statement was run. */
+export interface StatementContext {
+  /** The line of a `commit` in the file before it; null if there was none. */
+  readonly committedAt: number | null;
+  /** What was sent in front of it, which PostgreSQL's position counts. */
+  readonly prefix: string;
+}
+
+/** What to do about statements that only psql understands. */
+const psqlHint = (content: string, error: DatabaseError): string | null => {
+  if (content.startsWith('\\')) return 'Commands of psql cannot run here; take the line out.';
+  return error.message.startsWith('COPY from stdin failed')
+    ? 'Data behind COPY ... FROM stdin is for psql to read; write it as insert statements.'
+    : null;
+};
+
 /**
  * The same where the statement is known that failed: its first line stands for a place that PostgreSQL does not name.
- * @param committedAt the line of a `commit` in the file before it; null if there was none
  */
 export const explainStatementError = (
   script: Script,
   statement: Statement,
   error: unknown,
-  committedAt: number | null,
+  { committedAt, prefix }: StatementContext,
 ): unknown => {
   if (!isDatabaseError(error)) return error;
   const stays =
     committedAt === null
       ? NOTHING_STAYS
       : `What stands before its commit in line ${committedAt} was applied.`;
-  if (error.position !== undefined) {
-    const before = Array.from(script.text.slice(0, statement.start)).length;
-    return render(script.name, placeOf(script.text, before + Number(error.position)), error, stays);
-  }
-  const line = lineOf(script.text, statement.start);
-  const content = script.text.split('\n')[line - 1] ?? '';
-  return render(script.name, { line, column: null, content }, error, stays);
+  const before = Array.from(script.text.slice(0, statement.start)).length;
+  const within = error.position === undefined ? 1 : Number(error.position) - prefix.length;
+  const found = placeOf(script.text, before + within);
+  const place = error.position === undefined ? { ...found, column: null } : found;
+  return render(script.name, place, error, stays, psqlHint(place.content, error));
 };

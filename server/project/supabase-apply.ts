@@ -63,7 +63,11 @@ interface Work {
 }
 
 /** One file, in one transaction with its record. */
-const applyOne = async (connection: Connection, work: Work, lacking: Lacking): Promise<readonly LeftOut[]> => {
+const applyOne = async (
+  connection: Connection,
+  work: Work,
+  lacking: Lacking,
+): Promise<readonly LeftOut[]> => {
   await beginAsOwner(connection);
   try {
     const leftOut = await runScript(connection, work.script, lacking);
@@ -118,7 +122,10 @@ const planWork = (folder: SupabaseFolder, state: State): readonly Work[] => {
 const wasChanged = (migration: SupabaseMigration, recorded: readonly string[] | null | undefined): boolean =>
   recorded !== null &&
   recorded !== undefined &&
-  recorded.join('\n').replaceAll(/[\s;]+/g, '') !== statementsOf(migration).join('').replaceAll(/[\s;]+/g, '');
+  recorded.join('\n').replaceAll(/[\s;]+/g, '') !==
+    statementsOf(migration)
+      .join('')
+      .replaceAll(/[\s;]+/g, '');
 
 const oddities = (folder: SupabaseFolder, state: State): string[] => {
   const anew = 'it counts once you start with an empty database';

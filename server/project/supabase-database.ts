@@ -7,11 +7,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { settings } from '../config.ts';
 import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
+import { repositoryFile } from '../host/files.ts';
 import { loadScript } from './folder.ts';
-import { repositoryFile } from './files.ts';
 import { prepareRoles } from './roles.ts';
-import { describeLeftOut, type LeftOut, loadLacking } from './supabase-extensions.ts';
 import type { SupabaseConfig } from './supabase-config.ts';
+import { describeLeftOut, type LeftOut, loadLacking } from './supabase-extensions.ts';
 
 /** The superuser of a server that Aura runs for such a project, as in Supabase's image. */
 export const SUPABASE_SUPERUSER = 'supabase_admin';
@@ -46,7 +46,9 @@ const runFiles = async (connection: Connection, folder: string): Promise<void> =
   for (const name of names) {
     const { text, checksum } = await loadScript(folder, name);
     const recorded = `aura:supabase/${name}`;
-    const [before] = await connection.query('select checksum from aura.migrations where name = $1', [recorded]);
+    const [before] = await connection.query('select checksum from aura.migrations where name = $1', [
+      recorded,
+    ]);
     if (before?.['checksum'] === checksum) continue;
     // several statements in one text are one transaction
     await connection.query(text);

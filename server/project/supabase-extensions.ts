@@ -122,12 +122,14 @@ export const madeBy = (text: string): readonly string[] => {
   });
 };
 
-/** The names that an error of PostgreSQL complains of, qualified or not. */
+const NAMED =
+  /(?:function|procedure|aggregate|column|type|relation|schema|language|access method) ([^\s("]+)/g;
+
+/** The names that an error of PostgreSQL complains of, qualified or not; of a function also its argument types. */
 const namesIn = (message: string): readonly string[] => {
-  const quoted = [...message.matchAll(/"([^"]+)"/g)].map((found) => found[1] ?? '');
-  const bare = /(?:function|procedure|aggregate|column) ([^\s("]+)/.exec(message)?.[1];
+  const found = [...message.matchAll(/"([^"]+)"/g), ...message.matchAll(NAMED)].map(([, name = '']) => name);
   const types = /\(([^)]*)\)/.exec(message)?.[1]?.split(/,\s*/) ?? [];
-  return [...quoted, ...(bare === undefined ? [] : [bare]), ...types];
+  return [...found, ...types];
 };
 
 export interface Lacking {
@@ -188,21 +190,24 @@ export const loadLacking = async (
   };
 };
 
-/** Statements of an omitted extension, as one sentence each extension. */
+/** `a.sql, lines 2, 5 and 9; b.sql, line 1` */
+const describePlaces = (all: readonly LeftOut[]): string =>
+  [...new Set(all.map(({ script }) => script))]
+    .map((script) => {
+      const lines = all.filter((one) => one.script === script).map(({ line }) => String(line));
+      const last = lines.pop() ?? '';
+      return `${script}, ${lines.length === 0 ? 'line' : 'lines'} ${[lines.join(', '), last].filter((part) => part !== '').join(' and ')}`;
+    })
+    .join('; ');
+
+/** What was left out, in a sentence for each extension. */
 export const describeLeftOut = (
   all: readonly LeftOut[],
   isAvailable: (extension: string) => boolean,
 ): string[] =>
   [...new Set(all.map(({ extension }) => extension))].map((extension) => {
-    const places = all
-      .filter((one) => one.extension === extension)
-      .map(({ script, line }) => `${script}:${line}`);
-    const [first = '', ...more] = places;
-    const list =
-      more.length < 4
-        ? places.join(', ')
-        : `${[first, ...more.slice(0, 2)].join(', ')} and ${more.length - 2} more`;
+    const places = describePlaces(all.filter((one) => one.extension === extension));
     return isAvailable(extension)
-      ? `The extension ${extension} is there now, but these statements were left out when it was not: ${list}. Start with an empty database to have them run.`
-      : `This PostgreSQL has no extension ${extension}. Left out for want of it: ${list}.`;
+      ? `The extension ${extension} is there now; what was left out when it was not is still missing (${places}). Start with an empty database to have it run.`
+      : `This PostgreSQL has no extension ${extension}; what needs it was left out: ${places}.`;
   });

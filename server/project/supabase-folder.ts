@@ -181,3 +181,13 @@ export const loadSupabaseFolder = async (
     warnings,
   };
 };
+
+/** The folders that seeds lie in, relative to the project's and with slashes; the empty text is the project's own. */
+export const seedFolders = ({ prefix, seeds }: SupabaseFolder): readonly string[] => [
+  ...new Set(
+    seeds
+      .map(({ name }) => posix.dirname(name.slice(prefix.length)))
+      .map((name) => (name === '.' ? '' : name))
+      .filter((name) => !name.startsWith('..')),
+  ),
+];

@@ -57,7 +57,7 @@ export const beginAsOwner = async (connection: Connection): Promise<void> => {
   await connection.query(`${AS_LOGIN}; reset all; ${AS_OWNER}; begin`);
 };
 
-/** Runs something as the login, within the transaction. */
+/** Runs something as the login, within the transaction. If it fails, so does the transaction. */
 export const asLogin = async <T>(connection: Connection, work: () => Promise<T>): Promise<T> => {
   await connection.query(AS_LOGIN);
   const result = await work();
@@ -91,8 +91,8 @@ interface Run {
   committedAt: number | null;
 }
 
-const fail = (run: Run, statement: Statement, error: unknown): never => {
-  throw explainStatementError(run.script, statement, error, run.committedAt);
+const fail = (run: Run, statement: Statement, error: unknown, prefix = ''): never => {
+  throw explainStatementError(run.script, statement, error, { committedAt: run.committedAt, prefix });
 };
 
 const leaveOut = (run: Run, statement: Statement, extension: string): void => {
@@ -108,40 +108,27 @@ const leaveOut = (run: Run, statement: Statement, extension: string): void => {
   leftOut.push(one);
 };
 
-/** Tries statements at once; gives the error, everything of them undone. */
-const attempt = async (connection: Connection, text: string): Promise<unknown> => {
-  await connection.query('savepoint aura');
+/** In one trip with the statement. It is undone alone where it is to be left out: sequences would not run back. */
+const SAVEPOINT = 'savepoint aura;';
+
+const runOrdinary = async (run: Run, statement: Statement): Promise<void> => {
+  const { connection, lacking } = run;
   try {
-    await connection.query(text);
-    await connection.query('release aura');
-    return null;
+    await connection.query(`${SAVEPOINT}${statement.text};release aura`);
   } catch (error) {
+    const extension = isDatabaseError(error) ? lacking.reasonFor(error.code, error.message) : null;
+    if (extension === null) return fail(run, statement, error, SAVEPOINT);
     await connection.query('rollback to aura; release aura');
-    return error;
+    leaveOut(run, statement, extension);
   }
 };
 
-const runOne = async (run: Run, statement: Statement): Promise<void> => {
-  const error = await attempt(run.connection, statement.text);
-  if (error === null) return;
-  const extension = isDatabaseError(error) ? run.lacking.reasonFor(error.code, error.message) : null;
-  if (extension === null) fail(run, statement, error);
-  else leaveOut(run, statement, extension);
-};
-
-/** All at once, as they stand in the file; one by one where that fails, to find out which. */
-const runOrdinary = async (run: Run, statements: readonly Statement[]): Promise<void> => {
-  const [first] = statements;
-  const last = statements.at(-1);
-  if (first === undefined || last === undefined) return;
-  const whole = run.script.text.slice(first.start, last.end);
-  if (statements.length > 1 && (await attempt(run.connection, whole)) === null) return;
-  for (const statement of statements) await runOne(run, statement);
-};
-
 const runAsLogin = async (run: Run, statement: Statement): Promise<void> => {
-  const error = await asLogin(run.connection, () => attempt(run.connection, statement.text));
-  if (error !== null) fail(run, statement, error);
+  try {
+    await asLogin(run.connection, () => run.connection.query(statement.text));
+  } catch (error) {
+    fail(run, statement, error);
+  }
 };
 
 const runExtension = async (run: Run, statement: Statement): Promise<void> => {
@@ -187,17 +174,10 @@ export const runScript = async (
   lacking: Lacking,
 ): Promise<readonly LeftOut[]> => {
   const run: Run = { connection, script, lacking, leftOut: [], committedAt: null };
-  let pending: Statement[] = [];
   for (const statement of splitStatements(script.text)) {
     const kind = kindOf(statement);
-    if (kind === 'ordinary') {
-      pending.push(statement);
-      continue;
-    }
-    await runOrdinary(run, pending);
-    pending = [];
-    await runSpecial(run, statement, kind);
+    if (kind === 'ordinary') await runOrdinary(run, statement);
+    else await runSpecial(run, statement, kind);
   }
-  await runOrdinary(run, pending);
   return run.leftOut;
 };
