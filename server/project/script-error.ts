@@ -38,6 +38,17 @@ interface Place {
   readonly content: string;
 }
 
+const WIDEST = 100;
+
+/** The part of a long line that a place is in, and the place in it. */
+const crop = ({ content, column }: Place): string[] => {
+  const from = Math.max((column ?? 1) - WIDEST / 2, 0);
+  const before = from > 0 ? '...' : '';
+  const after = content.length > from + WIDEST ? '...' : '';
+  const shown = `  ${before}${content.slice(from, from + WIDEST)}${after}`;
+  return column === null ? [shown] : [shown, `  ${' '.repeat(before.length + column - 1 - from)}^`];
+};
+
 const render = (
   name: string,
   place: Place | null,
@@ -46,8 +57,7 @@ const render = (
   hint: string | null = null,
 ): StartError => {
   const lines = [`${name}${place === null ? '' : `, line ${place.line}`}: ${error.message} (${error.code})`];
-  if (place !== null) lines.push(`  ${place.content}`);
-  if (place !== null && place.column !== null) lines.push(`  ${' '.repeat(place.column - 1)}^`);
+  if (place !== null) lines.push(...crop(place));
   if (error.detail !== undefined) lines.push(`  ${error.detail}`);
   if (error.where !== undefined) lines.push(`  ${error.where.split('\n')[0]}`);
   lines.push(`  ${stays}`);
@@ -65,7 +75,7 @@ export const explainScriptError = (script: Script, error: unknown): unknown => {
 
 /** How a statement was run. */
 export interface StatementContext {
-  /** The line of a `commit` in the file before it; null if there was none. */
+  /** The line before which all was committed; null if nothing was. */
   readonly committedAt: number | null;
   /** What was sent in front of it, which PostgreSQL's position counts. */
   readonly prefix: string;
@@ -89,10 +99,7 @@ export const explainStatementError = (
   { committedAt, prefix }: StatementContext,
 ): unknown => {
   if (!isDatabaseError(error)) return error;
-  const stays =
-    committedAt === null
-      ? NOTHING_STAYS
-      : `What stands before its commit in line ${committedAt} was applied.`;
+  const stays = committedAt === null ? NOTHING_STAYS : `What stands before line ${committedAt} was applied.`;
   const before = Array.from(script.text.slice(0, statement.start)).length;
   const within = error.position === undefined ? 1 : Number(error.position) - prefix.length;
   const found = placeOf(script.text, before + within);

@@ -2,6 +2,7 @@
  * Brings a database to where a Supabase project folder is: `roles.sql` once, each new migration in a transaction of
  * its own, each seed once. What ran is kept where Supabase's command line keeps it, which can read it and go on.
  */
+import { StartError } from '../errors/start.ts';
 import { type Connection, openConnection } from '../execute/connection.ts';
 import type { ApplyOutcome } from './apply.ts';
 import type { Script } from './folder.ts';
@@ -62,15 +63,17 @@ interface Work {
   readonly record: readonly [text: string, values: readonly unknown[]];
 }
 
-/** One file, in one transaction with its record. */
+/** One file, in one transaction with its record. What is left out is added to `all`, even if it fails. */
 const applyOne = async (
   connection: Connection,
   work: Work,
   lacking: Lacking,
-): Promise<readonly LeftOut[]> => {
+  all: LeftOut[],
+): Promise<void> => {
+  const leftOut: LeftOut[] = [];
   await beginAsOwner(connection);
   try {
-    const leftOut = await runScript(connection, work.script, lacking);
+    await runScript(connection, work.script, lacking, leftOut);
     await asLogin(connection, async () => {
       await connection.query(...work.record);
       for (const one of leftOut) {
@@ -84,11 +87,19 @@ const applyOne = async (
       }
     });
     await connection.query('commit');
-    return leftOut;
   } catch (error) {
     await abandon(connection);
     throw error;
+  } finally {
+    all.push(...leftOut);
   }
+};
+
+/** An error may follow from what was left out before it, without naming it. */
+const withLeftOut = (error: unknown, leftOut: readonly LeftOut[], lacking: Lacking): unknown => {
+  if (!(error instanceof StartError) || leftOut.length === 0) return error;
+  const notes = describeLeftOut(leftOut, lacking.isAvailable).map((note) => `  ${note}`);
+  return new StartError([error.message, ...notes].join('\n'), error.hint, error.cause);
 };
 
 /** What is to be done, in order. A file without a statement waits until it has one. */
@@ -162,7 +173,11 @@ const applyLocked = async (
   const leftOut = [...state.leftOut];
   for (const work of planWork(folder, state)) {
     onStep(work.step);
-    leftOut.push(...(await applyOne(connection, work, lacking)));
+    try {
+      await applyOne(connection, work, lacking, leftOut);
+    } catch (error) {
+      throw withLeftOut(error, leftOut, lacking);
+    }
     ran.push(work.script.name);
   }
   const warnings = [...oddities(folder, state), ...describeLeftOut(leftOut, lacking.isAvailable)];

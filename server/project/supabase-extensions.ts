@@ -64,6 +64,7 @@ const PROVISIONS: Readonly<Record<string, Provision>> = {
   pg_partman: { schemas: ['partman'] },
   pg_repack: { schemas: ['repack'] },
   pg_tle: { schemas: ['pgtle'] },
+  'supabase-dbdev': { schemas: ['dbdev'] },
 };
 
 /** Interfaces of extensions that sql/supabase makes in its own way. */
@@ -154,7 +155,9 @@ export const loadLacking = async (
   const available = new Set(rows.map((row) => String(row['name'])));
   const missing = Object.entries(PROVISIONS).filter(([name]) => !available.has(name));
   const absent = new Map<string, string>();
+  const omitted = new Set<string>();
   const note = ({ extension, makes }: LeftOut): void => {
+    omitted.add(extension);
     for (const name of makes) absent.set(name, extension);
   };
   before.forEach(note);
@@ -167,6 +170,9 @@ export const loadLacking = async (
     for (const candidate of [name, schema]) {
       const extension = absent.get(candidate);
       if (extension !== undefined) return extension;
+    }
+    for (const extension of omitted) {
+      if (name === extension || name.startsWith(`${extension}_`)) return extension;
     }
     // names that PostgreSQL derives: documents_pkey, documents_id_seq
     const owner = [...absent.keys()].find(
@@ -190,13 +196,18 @@ export const loadLacking = async (
   };
 };
 
+const MOST_LINES = 6;
+
 /** `a.sql, lines 2, 5 and 9; b.sql, line 1` */
 const describePlaces = (all: readonly LeftOut[]): string =>
   [...new Set(all.map(({ script }) => script))]
     .map((script) => {
       const lines = all.filter((one) => one.script === script).map(({ line }) => String(line));
-      const last = lines.pop() ?? '';
-      return `${script}, ${lines.length === 0 ? 'line' : 'lines'} ${[lines.join(', '), last].filter((part) => part !== '').join(' and ')}`;
+      if (lines.length === 1) return `${script}, line ${lines[0]}`;
+      const isLong = lines.length > MOST_LINES;
+      const shown = isLong ? lines.slice(0, MOST_LINES - 1) : lines.slice(0, -1);
+      const last = isLong ? `${lines.length - shown.length} more` : lines.at(-1);
+      return `${script}, lines ${shown.join(', ')} and ${last}`;
     })
     .join('; ');
 

@@ -10,12 +10,16 @@ import { leadingWords, lineOf, type Statement, splitStatements, tokensOf } from 
 import { extensionOf, type Lacking, type LeftOut, madeBy } from './supabase-extensions.ts';
 
 /** Statements by what has to be done about them. */
-type StatementKind = 'ordinary' | 'begin' | 'commit' | 'rollback' | 'extension' | 'privileged';
+type StatementKind = 'ordinary' | 'begin' | 'commit' | 'rollback' | 'alone' | 'extension' | 'privileged';
 
-/** Which kind a statement is of. `privileged`: what Supabase lets `postgres` do although only a superuser may. */
+/**
+ * Which kind a statement is of. `privileged`: what Supabase lets `postgres` do although only a superuser may;
+ * `alone`: what PostgreSQL runs outside of transactions only.
+ */
 const kindOf = ({ text }: Statement): StatementKind => {
   const words = leadingWords(text, 4);
   const [first = '', second = '', third = ''] = words;
+  if (first === 'vacuum' || isConcurrent(words, text)) return 'alone';
   switch (first) {
     case 'begin':
       return 'begin';
@@ -40,6 +44,20 @@ const kindOf = ({ text }: Statement): StatementKind => {
     default:
       return 'ordinary';
   }
+};
+
+/** Whether an index is to be made, dropped or made anew beside other work, or a partition taken off so. */
+const isConcurrent = ([first = '', second = '', third = '']: readonly string[], text: string): boolean => {
+  const concerns = first === 'create' && second === 'unique' ? third : second;
+  if (first === 'reindex' || (['create', 'drop'].includes(first) && concerns === 'index')) {
+    return hasWord(text, 'concurrently');
+  }
+  return first === 'alter' && second === 'table' && hasWord(text, 'detach') && hasWord(text, 'concurrently');
+};
+
+const hasWord = (text: string, word: string): boolean => {
+  for (const { kind, value } of tokensOf(text)) if (kind === 'word' && value === word) return true;
+  return false;
 };
 
 /** Whether a publication is to hold all tables, or those of a schema. */
@@ -87,7 +105,7 @@ interface Run {
   readonly script: Script;
   readonly lacking: Lacking;
   readonly leftOut: LeftOut[];
-  /** The line of the last `commit` in the file; null while nothing of it can stay if it fails. */
+  /** The line before which all is committed; null while nothing of the file can stay if it fails. */
   committedAt: number | null;
 }
 
@@ -111,15 +129,42 @@ const leaveOut = (run: Run, statement: Statement, extension: string): void => {
 /** In one trip with the statement. It is undone alone where it is to be left out: sequences would not run back. */
 const SAVEPOINT = 'savepoint aura;';
 
+/** Leaves a statement out if that is what its error asks for; else ends the run with the error. */
+const judge = (run: Run, statement: Statement, error: unknown, prefix: string): void => {
+  const extension = isDatabaseError(error) ? run.lacking.reasonFor(error.code, error.message) : null;
+  if (extension === null) fail(run, statement, error, prefix);
+  else leaveOut(run, statement, extension);
+};
+
 const runOrdinary = async (run: Run, statement: Statement): Promise<void> => {
-  const { connection, lacking } = run;
   try {
-    await connection.query(`${SAVEPOINT}${statement.text};release aura`);
+    await run.connection.query(`${SAVEPOINT}${statement.text};release aura`);
   } catch (error) {
-    const extension = isDatabaseError(error) ? lacking.reasonFor(error.code, error.message) : null;
-    if (extension === null) return fail(run, statement, error, SAVEPOINT);
-    await connection.query('rollback to aura; release aura');
-    leaveOut(run, statement, extension);
+    judge(run, statement, error, SAVEPOINT);
+    await run.connection.query('rollback to aura; release aura');
+  }
+};
+
+/** Whoever ends a transaction begins the next one: a file never runs without. */
+const endTransaction = async (run: Run, statement: Statement, how: 'commit' | 'rollback'): Promise<void> => {
+  try {
+    await run.connection.query(how);
+  } catch (error) {
+    fail(run, statement, error);
+  }
+};
+
+/** Between two transactions. */
+const runAlone = async (run: Run, statement: Statement): Promise<void> => {
+  const { connection, script } = run;
+  await endTransaction(run, statement, 'commit');
+  const before = lineOf(script.text, statement.start);
+  if (script.text.slice(0, statement.start).trim() !== '') run.committedAt = before;
+  try {
+    await connection.query(statement.text);
+    run.committedAt = lineOf(script.text, statement.end) + 1;
+  } catch (error) {
+    judge(run, statement, error, '');
   }
 };
 
@@ -134,8 +179,8 @@ const runAsLogin = async (run: Run, statement: Statement): Promise<void> => {
 const runExtension = async (run: Run, statement: Statement): Promise<void> => {
   const { connection, lacking } = run;
   const extension = extensionOf(statement.text) ?? '';
-  const isDrop = leadingWords(statement.text, 1)[0] === 'drop';
-  if (isDrop || lacking.isAvailable(extension)) {
+  const isHarmless = leadingWords(statement.text, 3).join(' ') === 'drop extension if';
+  if (isHarmless || lacking.isAvailable(extension)) {
     await runAsLogin(run, statement);
     await asLogin(connection, () => connection.query(GRANT_WRAPPERS));
   } else if (!lacking.isProvided(extension)) {
@@ -149,35 +194,36 @@ const runSpecial = async (run: Run, statement: Statement, kind: StatementKind): 
       return runExtension(run, statement);
     case 'privileged':
       return runAsLogin(run, statement);
+    case 'alone':
+      await runAlone(run, statement);
+      break;
     case 'commit':
-    case 'rollback': {
-      // the file ends a transaction: the next one begins at once, since a file never runs without
-      await run.connection.query(kind).catch((error: unknown) => fail(run, statement, error));
-      if (kind === 'commit') run.committedAt = lineOf(run.script.text, statement.start);
-      await run.connection.query('begin');
+    case 'rollback':
+      await endTransaction(run, statement, kind);
+      if (kind === 'commit') run.committedAt = lineOf(run.script.text, statement.end) + 1;
+      break;
+    default: // it has begun already
       return;
-    }
-    // it has begun already
-    default:
   }
+  await run.connection.query('begin');
 };
 
 /**
  * Runs a script within the transaction that `beginAsOwner` began. What the script begins and commits itself is
  * committed.
- * @returns what was left out
+ * @param leftOut what is left out is added here
  * @throws StartError naming file and line
  */
 export const runScript = async (
   connection: Connection,
   script: Script,
   lacking: Lacking,
-): Promise<readonly LeftOut[]> => {
-  const run: Run = { connection, script, lacking, leftOut: [], committedAt: null };
+  leftOut: LeftOut[],
+): Promise<void> => {
+  const run: Run = { connection, script, lacking, leftOut, committedAt: null };
   for (const statement of splitStatements(script.text)) {
     const kind = kindOf(statement);
     if (kind === 'ordinary') await runOrdinary(run, statement);
     else await runSpecial(run, statement, kind);
   }
-  return run.leftOut;
 };

@@ -98,6 +98,29 @@ create or replace trigger update_objects_updated_at
   before update on storage.objects
   for each row execute function storage.update_updated_at_column();
 
+-- Trigger functions that dumps of projects refer to. No trigger of ours uses them: whoever dumps one brings it along.
+create or replace function storage.enforce_bucket_name_length() returns trigger
+language plpgsql as $$
+begin
+  if char_length(new.name) > 100 then
+    raise exception 'The bucket name "%" has more than 100 characters.', new.name;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function storage.protect_delete() returns trigger
+language plpgsql as $$
+begin
+  if coalesce(current_setting('storage.allow_delete_query', true), '') <> 'true' then
+    raise insufficient_privilege using
+      message = 'Rows of the storage are not deleted by hand: their files would stay.',
+      hint = 'Delete them through the storage API.';
+  end if;
+  return null;
+end
+$$;
+
 do $$
 declare
   made regprocedure;
