@@ -274,7 +274,7 @@ export function dumpConfig(config: Config): string {
 const MASK = '********';
 
 function rendered(name: string, setting: Setting<unknown>, value: unknown): string {
-  if (value === null) return '""';
+  if (value === null || (Array.isArray(value) && value.length === 0)) return '""';
   if (name === 'db-uri') return quoted(maskConnectionString(String(value)));
   if (setting.secret) return quoted(MASK);
   // `$` starts an interpolation in a configuration file, so that it is doubled where the text is read again.

@@ -77,6 +77,7 @@ export const loadSupabaseSettings = async (
         'db-max-rows': api.maxRows,
         'db-anon-role': 'anon',
         'jwt-secret': projectSecret,
+        'api-keys': [`${auth.publishableKey}=anon`, `${auth.secretKey}=service_role`],
         'require-rls': 'warn',
       },
     },
