@@ -21,8 +21,8 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { compile, qualified, sql } from './query/sql.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
@@ -57,10 +57,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
-    preRequest:
-      config.dbPreRequest === null
-        ? null
-        : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
+    preRequest: config.dbPreRequest === null ? null : createPreRequest(config.dbPreRequest),
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
@@ -88,8 +85,9 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
 /**
  * Makes the server's rooms under a configuration, which the database may add to at the start.
  * @param isLive whether the API's own server accepts connections
+ * @param quiet leaves out of the log what goes as it should
  */
-export function createApp(loadConfig: LoadConfig, isLive: () => boolean): App {
+export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet = false): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
   const readers: Observe[] = [];
   const observe = fanOut(readers);
@@ -101,7 +99,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean): App {
   );
   const config = (): Config => settings.current().config;
   const first = config();
-  const log = createLog(config);
+  const log = createLog(config, { quiet });
   readers.push(log.observe);
   const pool = createPool(first, observe);
   const metrics = createMetrics(pool.state);

@@ -2,11 +2,10 @@
  * The process's entry: makes the app, listens, reacts to signals, and ends in order.
  */
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
-import type { Config } from './config.ts';
 import { StartError } from './errors/start.ts';
 import { createDrain, type Drain } from './host/drain.ts';
+import { createHttpServer, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -23,6 +22,8 @@ export interface ServeOptions {
   /** Whether to refuse what a production server must not have. */
   readonly checked: boolean;
   readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet?: boolean;
 }
 
 function judge(findings: readonly StartFinding[], app: App): void {
@@ -35,16 +36,12 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
-/** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
-const HEADER_BYTES = 64 * 1024;
-
-function makeServer(
-  fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
-  { serverMaxUrlLength }: Pick<Config, 'serverMaxUrlLength'>,
-): Server {
-  const serverOptions = { maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES };
-  return createAdaptorServer({ fetch, serverOptions }) as Server;
-}
+/** A server for the app's API or its admin routes. */
+const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
+  createHttpServer(routes.fetch as Fetch, {
+    maxUrlLength: app.config().serverMaxUrlLength,
+    onDefect: (error) => app.observe({ kind: 'defect', error, requestId: null }),
+  });
 
 async function listenForAdmin(app: App): Promise<Server[]> {
   const { adminServerPort, adminServerHost, adminServerUnixSocket, adminServerUnixSocketMode } = app.config();
@@ -56,7 +53,7 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => makeServer(app.admin.fetch, app.config()), addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app, app.admin), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
@@ -70,7 +67,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app.api.fetch, app.config()), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }
@@ -91,10 +88,13 @@ function reloadOnSignals(app: App): () => void {
  * Starts the server and resolves once it answers.
  * @throws StartError where it refuses to start, ConfigError for settings, ApiError where the database refuses
  */
-export async function serve(loadConfig: LoadConfig, { checked, version }: ServeOptions): Promise<Running> {
+export async function serve(
+  loadConfig: LoadConfig,
+  { checked, version, quiet }: ServeOptions,
+): Promise<Running> {
   const drains: Drain[] = [];
   let api: readonly Server[] = [];
-  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening));
+  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
   app.observe({ kind: 'starting', version });
   try {
     if (checked) judge(checkConfig(app.config()), app);

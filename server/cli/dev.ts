@@ -211,7 +211,7 @@ export const runDev = async (options: DevOptions, context: DevContext): Promise<
     await applyFolder(project, database, context, said);
     signal.throwIfAborted();
     steps.begin('Starting the API');
-    const running = await context.serve(settings.load, { checked: false });
+    const running = await context.serve(settings.load, { checked: false, quiet: true });
     undo.push(running.close);
     const unwatch = project.watch(createUpdater(project, database, settings.config, context, said));
     undo.push(async () => unwatch());

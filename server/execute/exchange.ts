@@ -7,8 +7,8 @@
  * `data` listener: the driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
  */
 import type { Duplex } from 'node:stream';
+import { isReusing } from './socket.ts';
 import {
-  ALL_AS_TEXT,
   FrameReader,
   MessageWriter,
   parseDataRow,
@@ -57,6 +57,8 @@ export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   /** The first error, after which no step was run. */
   readonly error: DatabaseError | null;
+  /** The step that it came from; their number where it came with the end of the transaction, or not at all. */
+  readonly failedAt: number;
   /**
    * A statement that had been prepared before was refused when it was bound: what it was prepared for may have
    * changed since, or it is gone.
@@ -99,21 +101,18 @@ type DataListener = (chunk: Buffer) => void;
 
 const PARAMETER_STATUS = code('S');
 
-/** Undoes what user code has set for the session; the role is not among the settings that `reset all` resets. */
-const CLEANING: readonly Step[] = ['reset role', 'reset all'].map((text) => ({
-  key: text,
-  text,
-  values: [],
-  formats: ALL_AS_TEXT,
-  binary: new Set(),
-}));
+/**
+ * Undoes what user code has left to the session: a role (`reset all` does not reset it), settings, temporary
+ * tables. A simple query, which needs no prepared statement: those may be what user code has done away with.
+ */
+const CLEANING = 'reset role; reset all; discard temp';
 
 /** Exchanges on one connection, one at a time. */
 export class Exchanger {
   readonly #stream: Duplex;
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
-  readonly #reader = new FrameReader((type, payload) => this.#receive(type, payload));
+  readonly #reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent));
   /** Prepared statements by key, the least recently used first. */
   readonly #prepared = new Map<string, string>();
   readonly #mostPrepared: number;
@@ -137,6 +136,8 @@ export class Exchanger {
     this.#stream.removeListener('data', this.#driver);
     // always cut into frames, so that one which begins in an exchange may end after it
     this.#stream.on('data', (chunk: Buffer) => this.#reader.push(chunk));
+    // the frames are read where they lie: what is kept of them is copied
+    if (isReusing(this.#stream)) this.#stream.reuse();
     this.#stream.once('close', () => this.#lost());
   }
 
@@ -163,7 +164,7 @@ export class Exchanger {
       }
       const cleans = this.#tainted && this.#status === 'I';
       try {
-        const reused = this.#writeAll(cleans ? CLEANING : [], steps);
+        const reused = this.#writeAll(cleans, steps);
         const rows = steps.map(() => []);
         this.#running = {
           steps,
@@ -178,7 +179,7 @@ export class Exchanger {
       } catch (error) {
         // nothing was sent: what was noted as prepared is not
         this.#writer.discard();
-        this.forget([...CLEANING, ...steps]);
+        this.forget(steps);
         this.#unwanted.push(...this.#closing.splice(0));
         reject(error);
         return;
@@ -189,13 +190,12 @@ export class Exchanger {
   }
 
   /** Writes the exchange; gives which of the steps find their statement prepared. */
-  #writeAll(cleaning: readonly Step[], steps: readonly Step[]): boolean[] {
+  #writeAll(cleans: boolean, steps: readonly Step[]): boolean[] {
     this.#closing = this.#unwanted;
     this.#unwanted = [];
     for (const name of this.#closing) this.#writer.close(name);
-    for (const step of cleaning) this.#write(step);
     // a transaction of its own, which an error of the steps does not undo
-    if (cleaning.length > 0) this.#writer.sync();
+    if (cleans) this.#writer.query(CLEANING);
     const reused = steps.map((step) => this.#write(step));
     this.#writer.sync();
     return reused;
@@ -243,7 +243,7 @@ export class Exchanger {
     }
   }
 
-  #receive(type: number, payload: Buffer): void {
+  #receive(type: number, payload: Buffer, lent: boolean): void {
     const running = this.#running;
     if (!running) {
       this.#passOn(type, payload);
@@ -251,7 +251,7 @@ export class Exchanger {
     }
     switch (type) {
       case DATA_ROW:
-        running.rows[running.at]?.push(parseDataRow(payload));
+        running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
         break;
       case COMMAND_COMPLETE:
       case EMPTY_QUERY:
@@ -297,7 +297,13 @@ export class Exchanger {
       this.forget(running.steps.slice(at));
       this.#unwanted.push(...this.#closing.splice(0));
     }
-    running.resolve({ rows, error, stale: error !== null && !bound && reused[at] === true, status });
+    running.resolve({
+      rows,
+      error,
+      failedAt: at,
+      stale: error !== null && !bound && reused[at] === true,
+      status,
+    });
   }
 
   /** A frame that is none of ours, for the driver's parser. */
