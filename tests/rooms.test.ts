@@ -53,7 +53,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],
   'prom-client': ['server/observe/metrics.ts'],
-  'smol-toml': ['server/config/sources.ts'],
+  'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
 };
