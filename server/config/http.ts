@@ -57,6 +57,21 @@ export const httpSettings = {
   'server-max-url-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
     description: 'The longest request target (path and query). Anything longer is answered 414.',
   }),
+  'server-max-batch-steps': ownSetting(integer(1, 10_000), 50, {
+    description: 'The most requests that one batch may hold.',
+    reloadable: true,
+  }),
+  'server-batch-timeout': ownSetting(integer(0, 3600, 'seconds'), 30, {
+    description:
+      'How long all requests of a batch together may take. Each of its statements has its own timeout as well; 0 leaves the matter to those.',
+    reloadable: true,
+  }),
+  'server-etag-enabled': ownSetting(boolean, true, {
+    description:
+      'Whether reads of relations are answered with an `ETag`, and with 304 where `If-None-Match` has it already. `If-Match` is heeded either way.',
+    reloadable: true,
+    inDatabase: true,
+  }),
   'server-shutdown-timeout': ownSetting(integer(0, 3600, 'seconds'), 8, {
     description:
       'How long requests in flight may take to finish after SIGTERM or SIGINT before they are cut off.',

@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { InfoPlan } from '../plan/types.ts';
+import type { Session } from '../query/session.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -25,6 +26,8 @@ export interface Ready {
   readonly raw: RawRequest;
   readonly shape: RequestShape;
   readonly planned: Prepared;
+  /** Puts values in the place of the marks in its slots; null = it has none. */
+  readonly fill: ((text: string) => string) | null;
 }
 
 /** Reads the shape of a request. Throws ApiError for what no plan can serve. */
@@ -40,13 +43,14 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
   );
 }
 
-/** What the database runs for a request. */
-export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
+/** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
+export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
   const { context, settings, identity } = scene;
   const { plan, statements, id, binary } = planned;
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
+  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
+  const session = settings.sessionOf(identity, raw, plan);
   return {
-    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,
@@ -54,6 +58,14 @@ export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
     readOnly: plan.readOnly,
+  };
+}
+
+function within(session: Session, mostMs: number): Session {
+  const { statementTimeout } = session;
+  return {
+    ...session,
+    statementTimeout: statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs),
   };
 }
 
@@ -80,11 +92,12 @@ export const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollbac
   preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
 
 /** The answer to what was run. Throws PGRST111 and 112 for settings that SQL set wrongly. */
-export function answerTo(scene: Scene, { shape, planned }: Ready, executed: Executed): Answer {
+export function answerTo(scene: Scene, { shape, planned, fill }: Ready, executed: Executed): Answer {
   const { plan } = planned;
+  const pairs = fill === null ? shape.pairs : shape.pairs.map(([key, value]) => [key, fill(value)] as const);
   const asked = {
     range: shape.range,
-    canonicalQuery: plan.kind === 'read' ? canonicalQuery(shape.pairs) : '',
+    canonicalQuery: plan.kind === 'read' ? canonicalQuery(pairs) : '',
   };
   return respond(plan, asked, executed, scene.settings.config.clientErrorVerbosity);
 }
