@@ -9,7 +9,11 @@ import { ApiError } from '../errors/error.ts';
 import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
+import { parsePreconditions } from '../request/precondition.ts';
 import { type Answer, respondError } from '../response/respond.ts';
+import { serveBatch } from './batch.ts';
+import { isBatch } from './batch-document.ts';
+import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { readIncoming } from './incoming.ts';
@@ -84,9 +88,12 @@ async function serve(
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
   const scene: Scene = { context, settings, catalog, identity, signal };
-  const shape = shapeOf(scene, raw);
+  if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
+  const preconditions = parsePreconditions(raw);
+  const asked = preconditions === null ? raw : inFull(raw);
+  const shape = shapeOf(scene, asked);
   timing.mark('parse');
-  const planned = plannedOf(scene, raw, shape);
+  const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
     const info = answerInfo(scene, planned.plan);
@@ -95,16 +102,22 @@ async function serve(
     return timing.onto(info);
   }
   trace.sql = planned.statements.main.text;
-  const ready: Ready = { raw, shape, planned };
+  const ready: Ready = { raw, shape, planned, fill: null };
+  const guarded = preconditions && guardedOf(scene, ready, preconditions);
+  if (guarded) {
+    const answer = await serveGuarded(scene, guarded);
+    timing.mark('transaction');
+    return timing.onto(answer);
+  }
   const executed = await runWork(context.pool, {
-    ...taskOf(scene, ready),
+    ...taskOf(scene, ready, null),
     ...modeOf(scene, planned),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const answer = answerTo(scene, ready, executed);
+  const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
   return timing.onto(answer);
 }
