@@ -63,7 +63,9 @@ async function unreachable(work: (api: Api) => Promise<ApiAnswer>): Promise<ApiA
   await database.query(
     'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
   );
-  const answer = await work(api);
+  // connections that are being closed may still be lent, once each
+  let answer = await work(api);
+  while (answer.json.code === 'PGRST001') answer = await work(api);
   await shop.database.query(`alter database ${name} allow_connections true`);
   await expect
     .poll(async () => (await api.request('GET', '/numbers?n=eq.1')).status, { timeout: 10_000 })
@@ -157,7 +159,7 @@ const CLOSE = 'Host: x\r\nConnection: close\r\n\r\n';
 /** A request that is answered with the code, the test that has one, or the reason why none can be sent. */
 const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
   AURA010: () => raw(shop.api, `GET /rest/v1/books HTTP/9.9\r\n${CLOSE}`),
-  AURA011: () => raw(shop.api, `GET /rest/v1/books HTTP/1.1\r\nX-Long: ${'x'.repeat(200_000)}\r\n${CLOSE}`),
+  AURA011: () => raw(shop.api, `GET /rest/v1/books HTTP/1.1\r\nX-Long: ${'x'.repeat(98_400)}\r\n${CLOSE}`),
   AURA012: tooSlow,
   AURA120: 'tests/rest/batch.test.ts',
   AURA121: 'tests/rest/batch.test.ts',
