@@ -144,8 +144,8 @@ export const codes = {
   ),
   AURA103: entry(
     400,
-    'Embeds nest deeper than `db-max-embed-depth`.',
-    'Ask in several requests, or raise the setting.',
+    'Embeds nest deeper than `db-max-embed-depth`, or conditions or the JSON of the body too deeply.',
+    'Ask in several requests, simplify the request, or raise the setting.',
   ),
   AURA104: entry(
     400,

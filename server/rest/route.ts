@@ -15,6 +15,7 @@ import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
+import { decodeHeader } from '../request/header.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -197,7 +198,8 @@ function answerInfo(
 function withTrace(answer: Answer, incoming: IncomingMessage, header: string | null): Answer {
   if (header === null) return answer;
   const sent = incoming.headers[header.toLowerCase()];
-  return { ...answer, headers: { ...answer.headers, [header]: sent ?? '' } };
+  const text = [sent ?? ''].flat().join(', ');
+  return { ...answer, headers: { ...answer.headers, [header]: decodeHeader(text) } };
 }
 
 /** What nobody foresaw is logged with the request's id and answered without details. */
