@@ -15,7 +15,8 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  readonly session: SessionStatement;
+  /** Null = it goes on under the session of the transaction's task before. */
+  readonly session: SessionStatement | null;
   /** SQL of the pre-request function's call. */
   readonly preRequest: string | null;
   readonly statements: Statements;
@@ -49,6 +50,8 @@ export interface Work extends Task, TransactionMode {
 
 export interface Executed {
   readonly result: ResultSet;
+  /** The main statement's rows as they came. */
+  readonly rows: readonly Row[];
   /** Rows that the planner expects; null = not asked. */
   readonly estimate: number | null;
 }
@@ -102,8 +105,10 @@ interface Trip {
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  const { key, text, values } = task.session;
-  steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (task.session !== null) {
+    const { key, text, values } = task.session;
+    steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  }
   if (task.preRequest !== null) {
     steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
   }
@@ -129,6 +134,7 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
   const own: readonly Row[] = rows[trip.main] ?? [];
   return {
     result: columns ? decodeResult(own, columns) : { ...decodeResult([], []), body: decodePlan(own) },
+    rows: own,
     estimate: trip.estimate === null ? null : decodeEstimate(rows[trip.estimate] ?? []),
   };
 }

@@ -9,11 +9,12 @@ import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { Pool } from '../execute/pool.ts';
-import { runWork } from '../execute/transaction.ts';
+import { runWork, type TransactionMode } from '../execute/transaction.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
+import type { DatabasePlan } from '../plan/types.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import {
@@ -24,11 +25,13 @@ import {
   type RequestShape,
   readShape,
 } from '../request/http.ts';
+import { decodeText } from '../request/payload.ts';
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { readIncoming } from './incoming.ts';
-import type { PlanCache, Planned, Prepared } from './planned.ts';
+import { runNested } from './nested.ts';
+import type { PlanCache, Planned, Prepared, PreparedNested } from './planned.ts';
 import { respondRoot } from './root.ts';
 import type { SessionOf } from './session.ts';
 import { createTiming } from './timing.ts';
@@ -134,6 +137,12 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
+  if (planned.kind === 'nested') {
+    const asked = { identity, raw, shape, catalog, signal, trace };
+    const nested = await serveNested(context, settings, asked, planned);
+    timing.mark('transaction');
+    return timing.onto(nested);
+  }
   trace.sql = planned.statements.main.text;
   const executed = await runWork(
     context.pool,
@@ -150,6 +159,57 @@ async function serve(
 const canonicalOf = ({ plan }: Prepared, { pairs }: RequestShape): string =>
   plan.kind === 'read' ? canonicalQuery(pairs) : '';
 
+/** A request that is being served. */
+interface Asked {
+  readonly identity: Identity;
+  readonly raw: RawRequest;
+  readonly shape: RequestShape;
+  /** The one that the request was planned under. */
+  readonly catalog: Catalog;
+  readonly signal: AbortSignal | null;
+  readonly trace: Trace;
+}
+
+async function serveNested(
+  context: RestContext,
+  settings: RestSettings,
+  { identity, raw, shape, catalog, signal, trace }: Asked,
+  planned: PreparedNested,
+): Promise<Answer> {
+  const { config } = settings;
+  const { write } = planned.plan;
+  const executed = await runNested(
+    {
+      pool: context.pool,
+      mode: modeOf(settings, identity, write, signal),
+      session: context.renderSession(settings.sessionOf(identity, raw, write)),
+      preRequest: settings.preRequest,
+      context: { catalog, role: identity.role, options: config },
+      statements: context.plans.levels,
+      onSql: (text) => {
+        trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+      },
+    },
+    planned,
+    decodeText(raw.body),
+  );
+  return respond(write, { range: shape.range, canonicalQuery: '' }, executed, config.clientErrorVerbosity);
+}
+
+const modeOf = (
+  settings: RestSettings,
+  identity: Identity,
+  plan: DatabasePlan,
+  signal: AbortSignal | null,
+): TransactionMode => ({
+  isolation: plan.isolation ?? settings.isolationOf(identity.role),
+  readOnly: plan.readOnly,
+  rollback: rollsBack(settings.config.dbTxEnd, plan.preferences.transaction),
+  authenticated: identity.role !== settings.config.dbAnonRole,
+  prepared: settings.config.dbPreparedStatements,
+  signal,
+});
+
 function workOf(
   context: RestContext,
   settings: RestSettings,
@@ -159,7 +219,6 @@ function workOf(
   { plan, statements, id, binary, verify }: Prepared,
   signal: AbortSignal | null,
 ) {
-  const { config } = settings;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   return {
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
@@ -169,14 +228,9 @@ function workOf(
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
-    isolation: plan.isolation ?? settings.isolationOf(identity.role),
-    readOnly: plan.readOnly,
-    rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
+    ...modeOf(settings, identity, plan, signal),
     // what only read has nothing to undo: it is looked at after the trip
     verify: plan.readOnly ? null : verify,
-    authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
-    signal,
   };
 }
 

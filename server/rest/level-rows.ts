@@ -1,0 +1,189 @@
+/**
+ * The rows of a level as the objects that its statement reads: the body's values as they were written, beside
+ * the keys of other rows, under a number.
+ */
+import { apiError } from '../errors/codes.ts';
+import { holdsJson, type KeySource, type LevelShape, reservedPrefix } from '../plan/level.ts';
+import { cannotWriteAlong, type Place } from '../plan/nested.ts';
+import { kindOf } from '../request/json-text.ts';
+import { keysDiffer } from '../request/payload.ts';
+import { type TreeLevel, type TreeRow, whereIs } from '../request/tree.ts';
+
+/** Rows of a level that have the same columns. */
+export interface RowGroup {
+  readonly rows: readonly TreeRow[];
+  readonly columns: LevelShape['columns'];
+}
+
+/** The text of another row's column. */
+export type KeyOf = (source: KeySource, row: TreeRow, key: string) => string | null;
+
+const isNull = (value: string | undefined): boolean => value === undefined || kindOf(value) === 'null';
+
+/** Whether the source says something of the row, be it that there is no other row. */
+const applies = ({ embed }: KeySource, row: TreeRow): boolean => embed === null || row.embeds.has(embed);
+
+/** Whether the source has a row for this one. */
+const hasKey = ({ embed }: KeySource, row: TreeRow): boolean =>
+  embed === null || (row.embeds.get(embed) ?? null) !== null;
+
+/** The columns that a row has, its own and those that keys fill. */
+function columnsOf(row: TreeRow, sources: readonly KeySource[]): Set<string> {
+  const columns = new Set(row.columns.keys());
+  for (const source of sources) {
+    if (applies(source, row)) for (const { column } of source.fills) columns.add(column);
+  }
+  return columns;
+}
+
+/** The members that fill a column, of the sources that have a row for any of these rows. */
+const membersFor = (
+  column: string,
+  rows: readonly TreeRow[],
+  sources: readonly KeySource[],
+): { members: string[]; filled: (row: TreeRow) => boolean } => {
+  const filling = sources.filter(({ fills }) => fills.some((fill) => fill.column === column));
+  const present = filling.filter((source) => rows.some((row) => hasKey(source, row)));
+  return {
+    members: present.flatMap(({ fills }) =>
+      fills.filter((fill) => fill.column === column).map(({ member }) => member),
+    ),
+    filled: (row) => present.some((source) => hasKey(source, row)),
+  };
+};
+
+function groupOf(
+  rows: readonly TreeRow[],
+  names: readonly string[],
+  sources: readonly KeySource[],
+): RowGroup {
+  const columns = new Map(
+    names.map((name) => {
+      const { members, filled } = membersFor(name, rows, sources);
+      return [name, { members, given: !rows.every(filled) }] as const;
+    }),
+  );
+  return { rows, columns };
+}
+
+/**
+ * An object that holds nothing but what tells rows apart stands for the row that it tells, where a row is meant
+ * that needs no other: a to-one embed, or a target behind a junction.
+ */
+function isReference({ identity, link }: Place, row: TreeRow, columns: ReadonlySet<string>): boolean {
+  if (link?.kind !== 'parent' && link?.kind !== 'junction') return false;
+  if (identity.length === 0 || columns.size !== identity.length) return false;
+  return identity.every(
+    (name) => columns.has(name) && (!row.columns.has(name) || !isNull(row.columns.get(name))),
+  );
+}
+
+const sameNames = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((name) => b.has(name));
+
+/**
+ * The rows of a level by what is to be done with them. `mayDiffer`: it is known what a column that an object
+ * does not have is to be. Throws PGRST102 where objects have different columns and it is not.
+ */
+export function groupRows(
+  level: TreeLevel<Place>,
+  sources: readonly KeySource[],
+  mayDiffer: boolean,
+): { readonly references: RowGroup | null; readonly others: RowGroup | null } {
+  const references: TreeRow[] = [];
+  const others: TreeRow[] = [];
+  const union = new Set<string>();
+  let first: ReadonlySet<string> | null = null;
+  for (const row of level.rows) {
+    const columns = columnsOf(row, sources);
+    if (isReference(level.place, row, columns)) {
+      references.push(row);
+      continue;
+    }
+    first ??= columns;
+    if (!mayDiffer && !sameNames(columns, first)) {
+      throw keysDiffer({ place: level.place.path.join('.') || 'the root', object: whereIs(row) });
+    }
+    others.push(row);
+    for (const name of columns) union.add(name);
+  }
+  const { identity } = level.place;
+  return {
+    references: references.length === 0 ? null : groupOf(references, identity, sources),
+    others: others.length === 0 ? null : groupOf(others, [...union].sort(), sources),
+  };
+}
+
+/** A key's text as JSON. */
+const keyAsJson = (place: Place, column: string, text: string): string =>
+  holdsJson(place.relation, column) ? text : JSON.stringify(text);
+
+/** A row as a JSON object without its number, which comes first: `"a":1,"b":2}`. Throws AURA201 for null keys. */
+export function objectOf(
+  place: Place,
+  row: TreeRow,
+  columns: Iterable<string>,
+  sources: readonly KeySource[],
+  keyOf: KeyOf,
+): string {
+  const parts: string[] = [];
+  const absent = new Set<string>();
+  for (const source of sources) {
+    if (!applies(source, row)) continue;
+    for (const { column, key, member } of source.fills) {
+      if (!hasKey(source, row)) {
+        absent.add(column);
+        continue;
+      }
+      const text = keyOf(source, row, key);
+      if (text === null)
+        throw cannotWriteAlong(place.relation.name, `'${key}' is null in the row it refers to`);
+      parts.push(`${JSON.stringify(member)}:${keyAsJson(place, column, text)}`);
+    }
+  }
+  for (const column of columns) {
+    const value = row.columns.get(column) ?? (absent.has(column) ? 'null' : undefined);
+    if (value !== undefined) parts.push(`${JSON.stringify(column)}:${value}`);
+  }
+  return `${parts.join(',')}}`;
+}
+
+/** A row's object with its number. */
+export const numbered = (place: Place, row: TreeRow, object: string): string =>
+  `{${JSON.stringify(reservedPrefix(place.relation))}:${row.index + 1}${object === '}' ? '' : ','}${object}`;
+
+/** AURA122. */
+export const contradiction = (row: TreeRow): Error =>
+  apiError('AURA122', 'A row is joined to another one than its columns say', {
+    details: `It stands at ${whereIs(row) || 'the root'} in the body.`,
+    hint: 'Leave out the columns that hold the key: they are filled from the other row.',
+  });
+
+/** The text behind a JSON value, to compare it with a key's. */
+function textOf(value: string): string {
+  return value.startsWith('"') ? String(JSON.parse(value)) : value;
+}
+
+/**
+ * Whether two sources seem to give a column of the row different values; only PostgreSQL can tell by its types.
+ * Throws AURA122 for an embed that is null where the columns that refer to it are all given.
+ */
+export function isDoubtful(row: TreeRow, sources: readonly KeySource[], keyOf: KeyOf): boolean {
+  const values = new Map<string, string>();
+  for (const [column, value] of row.columns) if (!isNull(value)) values.set(column, textOf(value));
+  let doubtful = false;
+  for (const source of sources) {
+    if (!hasKey(source, row)) continue;
+    for (const { column, key } of source.fills) {
+      const text = keyOf(source, row, key);
+      if (text === null) continue;
+      doubtful ||= (values.get(column) ?? text) !== text;
+      values.set(column, text);
+    }
+  }
+  for (const source of sources) {
+    const none = applies(source, row) && !hasKey(source, row);
+    if (none && source.fills.every(({ column }) => values.has(column))) throw contradiction(row);
+  }
+  return doubtful;
+}
