@@ -9,8 +9,8 @@ import type { Statement } from '../query/statement.ts';
 
 export interface LevelStatement {
   readonly statement: Statement;
-  /** Equal for equal texts. */
-  readonly id: string;
+  /** Equal for equal texts; null = not kept. */
+  readonly id: string | null;
 }
 
 /** Statements that write rows, find those that exist already, and compare what two sources say of a column. */
@@ -20,16 +20,20 @@ export interface LevelStatements {
   readonly contradictions: (plan: LevelPlan) => LevelStatement;
 }
 
+/** What is longer costs more to keep than to make again. */
+const LONGEST_KEPT = 64 * 1024;
+
 /** Keeps the statements of at most `size` levels; 0 keeps none. */
 export function createLevelStatements(size: number): LevelStatements {
   const known = new LRUCache<string, LevelStatement>({ max: Math.max(size, 1) });
   let last = 0;
   const get = (key: string, render: () => Statement): LevelStatement => {
+    if (size === 0 || key.length > LONGEST_KEPT) return { statement: render(), id: null };
     let found = known.get(key);
     if (!found) {
       last += 1;
       found = { statement: render(), id: `nested ${last}` };
-      if (size > 0) known.set(key, found);
+      known.set(key, found);
     }
     return found;
   };

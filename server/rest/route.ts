@@ -9,7 +9,7 @@ import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { Pool } from '../execute/pool.ts';
-import { runWork, type TransactionMode } from '../execute/transaction.ts';
+import { type Executed, runWork, type TransactionMode } from '../execute/transaction.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
@@ -137,30 +137,25 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  if (planned.kind === 'nested') {
-    const asked = { identity, raw, shape, catalog, signal, trace };
-    const nested = await serveNested(context, settings, asked, planned);
-    timing.mark('transaction');
-    return timing.onto(nested);
-  }
-  trace.sql = planned.statements.main.text;
-  const executed = await runWork(
-    context.pool,
-    workOf(context, settings, identity, raw, shape, planned, signal),
-  );
+  const request = { identity, raw, shape, catalog, signal, trace };
+  const executed =
+    planned.kind === 'nested'
+      ? await writeNested(context, settings, request, planned)
+      : await run(context, settings, request, planned);
   timing.mark('transaction');
-  if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const asked = { range: shape.range, canonicalQuery: canonicalOf(planned, shape) };
-  const answer = respond(planned.plan, asked, executed, config.clientErrorVerbosity);
+  const plan = planned.kind === 'nested' ? planned.plan.write : planned.plan;
+  if (planned.kind === 'database' && plan.readOnly) planned.verify?.(executed.result);
+  const asked = {
+    range: shape.range,
+    canonicalQuery: plan.kind === 'read' ? canonicalQuery(shape.pairs) : '',
+  };
+  const answer = respond(plan, asked, executed, config.clientErrorVerbosity);
   timing.mark('response');
   return timing.onto(answer);
 }
 
-const canonicalOf = ({ plan }: Prepared, { pairs }: RequestShape): string =>
-  plan.kind === 'read' ? canonicalQuery(pairs) : '';
-
 /** A request that is being served. */
-interface Asked {
+interface Serving {
   readonly identity: Identity;
   readonly raw: RawRequest;
   readonly shape: RequestShape;
@@ -170,21 +165,30 @@ interface Asked {
   readonly trace: Trace;
 }
 
-async function serveNested(
+function run(
   context: RestContext,
   settings: RestSettings,
-  { identity, raw, shape, catalog, signal, trace }: Asked,
+  { identity, raw, shape, signal, trace }: Serving,
+  planned: Prepared,
+): Promise<Executed> {
+  trace.sql = planned.statements.main.text;
+  return runWork(context.pool, workOf(context, settings, identity, raw, shape, planned, signal));
+}
+
+function writeNested(
+  context: RestContext,
+  settings: RestSettings,
+  { identity, raw, catalog, signal, trace }: Serving,
   planned: PreparedNested,
-): Promise<Answer> {
-  const { config } = settings;
+): Promise<Executed> {
   const { write } = planned.plan;
-  const executed = await runNested(
+  return runNested(
     {
       pool: context.pool,
       mode: modeOf(settings, identity, write, signal),
       session: context.renderSession(settings.sessionOf(identity, raw, write)),
       preRequest: settings.preRequest,
-      context: { catalog, role: identity.role, options: config },
+      context: { catalog, role: identity.role, options: settings.config },
       statements: context.plans.levels,
       onSql: (text) => {
         trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
@@ -193,7 +197,6 @@ async function serveNested(
     planned,
     decodeText(raw.body),
   );
-  return respond(write, { range: shape.range, canonicalQuery: '' }, executed, config.clientErrorVerbosity);
 }
 
 const modeOf = (
