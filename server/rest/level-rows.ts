@@ -3,7 +3,7 @@
  * the keys of other rows, under a number.
  */
 import { apiError } from '../errors/codes.ts';
-import { holdsJson, type KeySource, type LevelShape, reservedPrefix } from '../plan/level.ts';
+import { holdsJson, type KeySource, keySources, type LevelShape, reservedPrefix } from '../plan/level.ts';
 import { cannotWriteAlong, type Place } from '../plan/nested.ts';
 import { kindOf } from '../request/json-text.ts';
 import { keysDiffer } from '../request/payload.ts';
@@ -70,33 +70,37 @@ function groupOf(
  * An object that holds nothing but what tells rows apart stands for the row that it tells, where a row is meant
  * that needs no other: a to-one embed, or a target behind a junction.
  */
-function isReference({ identity, link }: Place, row: TreeRow, columns: ReadonlySet<string>): boolean {
+function isReference(
+  { identity, link }: Place,
+  row: TreeRow,
+  columns: ReadonlySet<string>,
+  sources: readonly KeySource[],
+): boolean {
   if (link?.kind !== 'parent' && link?.kind !== 'junction') return false;
   if (identity.length === 0 || columns.size !== identity.length) return false;
-  return identity.every(
-    (name) => columns.has(name) && (!row.columns.has(name) || !isNull(row.columns.get(name))),
-  );
+  return identity.every((name) => hasValue(row, name, sources));
 }
 
 const sameNames = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
   a.size === b.size && [...a].every((name) => b.has(name));
 
-/**
- * The rows of a level by what is to be done with them. `mayDiffer`: it is known what a column that an object
- * does not have is to be. Throws PGRST102 where objects have different columns and it is not.
- */
-export function groupRows(
-  level: TreeLevel<Place>,
-  sources: readonly KeySource[],
-  mayDiffer: boolean,
-): { readonly references: RowGroup | null; readonly others: RowGroup | null } {
+/** The rows of a level by what is to be done with them. */
+export interface LevelGroups {
+  readonly sources: readonly KeySource[];
+  /** Rows that stand for one that may exist already. */
+  readonly references: RowGroup | null;
+  readonly others: RowGroup | null;
+}
+
+function groupRows(level: TreeLevel<Place>, mayDiffer: boolean): LevelGroups {
+  const sources = keySources(level);
   const references: TreeRow[] = [];
   const others: TreeRow[] = [];
   const union = new Set<string>();
   let first: ReadonlySet<string> | null = null;
   for (const row of level.rows) {
     const columns = columnsOf(row, sources);
-    if (isReference(level.place, row, columns)) {
+    if (isReference(level.place, row, columns, sources)) {
       references.push(row);
       continue;
     }
@@ -109,48 +113,80 @@ export function groupRows(
   }
   const { identity } = level.place;
   return {
+    sources,
     references: references.length === 0 ? null : groupOf(references, identity, sources),
     others: others.length === 0 ? null : groupOf(others, [...union].sort(), sources),
   };
 }
 
-/** A key's text as JSON. */
-const keyAsJson = (place: Place, column: string, text: string): string =>
-  holdsJson(place.relation, column) ? text : JSON.stringify(text);
+/**
+ * The rows of all levels by what is to be done with them. `mayDiffer`: it is known what a column is to be that an
+ * object at this place does not have. Throws PGRST102 where objects have different columns and it is not.
+ */
+export function groupLevels(
+  root: TreeLevel<Place>,
+  mayDiffer: (place: Place) => boolean,
+): Map<TreeLevel<Place>, LevelGroups> {
+  const groups = new Map<TreeLevel<Place>, LevelGroups>();
+  const visit = (level: TreeLevel<Place>): void => {
+    groups.set(level, groupRows(level, mayDiffer(level.place)));
+    for (const below of level.embeds.values()) visit(below);
+  };
+  visit(root);
+  return groups;
+}
 
-/** A row as a JSON object without its number, which comes first: `"a":1,"b":2}`. Throws AURA201 for null keys. */
-export function objectOf(
-  place: Place,
-  row: TreeRow,
+/** Whether a row has a value for the column, its own or another row's key. */
+export const hasValue = (row: TreeRow, column: string, sources: readonly KeySource[]): boolean =>
+  !isNull(row.columns.get(column)) ||
+  sources.some((source) => hasKey(source, row) && source.fills.some((fill) => fill.column === column));
+
+/** Writes rows as JSON objects: what is in them, and their number before it. */
+export interface RowWriter {
+  /** `,"a":1,"b":2}`. Throws AURA201 for keys that are null. */
+  readonly content: (row: TreeRow) => string;
+  readonly numbered: (row: TreeRow, content: string) => string;
+}
+
+/** A writer of rows with these columns, beside the keys that fill them. */
+export function createRowWriter(
+  { relation }: Place,
   columns: Iterable<string>,
   sources: readonly KeySource[],
   keyOf: KeyOf,
-): string {
-  const parts: string[] = [];
-  const absent = new Set<string>();
-  for (const source of sources) {
-    if (!applies(source, row)) continue;
-    for (const { column, key, member } of source.fills) {
+): RowWriter {
+  const own = [...columns].map((name) => ({ name, start: `${JSON.stringify(name)}:` }));
+  const filled = sources.map((source) => ({
+    source,
+    fills: source.fills.map(({ column, key, member }) => {
+      return { column, key, start: `${JSON.stringify(member)}:`, asItIs: holdsJson(relation, column) };
+    }),
+  }));
+  const start = `{${JSON.stringify(reservedPrefix(relation))}:`;
+  const content = (row: TreeRow): string => {
+    let text = '';
+    let absent: Set<string> | null = null;
+    for (const { source, fills } of filled) {
+      if (!applies(source, row)) continue;
       if (!hasKey(source, row)) {
-        absent.add(column);
+        absent ??= new Set();
+        for (const { column } of fills) absent.add(column);
         continue;
       }
-      const text = keyOf(source, row, key);
-      if (text === null)
-        throw cannotWriteAlong(place.relation.name, `'${key}' is null in the row it refers to`);
-      parts.push(`${JSON.stringify(member)}:${keyAsJson(place, column, text)}`);
+      for (const { key, start: named, asItIs } of fills) {
+        const value = keyOf(source, row, key);
+        if (value === null) throw cannotWriteAlong(relation.name, `'${key}' is null in the row it refers to`);
+        text += `,${named}${asItIs ? value : JSON.stringify(value)}`;
+      }
     }
-  }
-  for (const column of columns) {
-    const value = row.columns.get(column) ?? (absent.has(column) ? 'null' : undefined);
-    if (value !== undefined) parts.push(`${JSON.stringify(column)}:${value}`);
-  }
-  return `${parts.join(',')}}`;
+    for (const { name, start: named } of own) {
+      const value = row.columns.get(name) ?? (absent?.has(name) ? 'null' : undefined);
+      if (value !== undefined) text += `,${named}${value}`;
+    }
+    return `${text}}`;
+  };
+  return { content, numbered: (row, text) => `${start}${row.index + 1}${text}` };
 }
-
-/** A row's object with its number. */
-export const numbered = (place: Place, row: TreeRow, object: string): string =>
-  `{${JSON.stringify(reservedPrefix(place.relation))}:${row.index + 1}${object === '}' ? '' : ','}${object}`;
 
 /** AURA122. */
 export const contradiction = (row: TreeRow): Error =>
@@ -162,6 +198,13 @@ export const contradiction = (row: TreeRow): Error =>
 /** The text behind a JSON value, to compare it with a key's. */
 function textOf(value: string): string {
   return value.startsWith('"') ? String(JSON.parse(value)) : value;
+}
+
+/** Whether a column of these rows could have several sources at all. */
+export function mayDisagree(rows: readonly TreeRow[], sources: readonly KeySource[]): boolean {
+  const filled = sources.flatMap(({ fills }) => fills.map(({ column }) => column));
+  if (new Set(filled).size < filled.length) return true;
+  return rows.some((row) => filled.some((column) => row.columns.has(column)));
 }
 
 /**

@@ -8,8 +8,6 @@ import { DatabaseError, type Row } from '../execute/exchange.ts';
 import type { PlanContext } from '../plan/context.ts';
 import {
   answeredColumns,
-  type KeySource,
-  keySources,
   keysToReturn,
   mirroredRow,
   planLevel,
@@ -22,12 +20,14 @@ import { UPDATED } from '../query/nested.ts';
 import { type TreeLevel, type TreeRow, whereIs } from '../request/tree.ts';
 import {
   contradiction,
-  groupRows,
+  createRowWriter,
+  hasValue,
   isDoubtful,
   type KeyOf,
-  numbered,
-  objectOf,
+  type LevelGroups,
+  mayDisagree,
   type RowGroup,
+  type RowWriter,
 } from './level-rows.ts';
 import type { LevelStatement, LevelStatements } from './level-statements.ts';
 
@@ -53,6 +53,7 @@ export interface Writing {
   readonly context: PlanContext;
   readonly plan: NestedPlan;
   readonly statements: LevelStatements;
+  readonly groups: ReadonlyMap<TreeLevel<Place>, LevelGroups>;
   /** Runs a statement in the transaction, with this body. */
   readonly run: (statement: LevelStatement, body: string) => Promise<readonly Row[]>;
   readonly written: WrittenLevels;
@@ -62,7 +63,7 @@ export interface Writing {
 interface Work {
   readonly writing: Writing;
   readonly level: TreeLevel<Place>;
-  readonly sources: readonly KeySource[];
+  readonly groups: LevelGroups;
   readonly keyOf: KeyOf;
   readonly result: WrittenLevel;
   readonly row: LevelPlan['row'];
@@ -96,6 +97,8 @@ function keyText(written: WrittenLevels, level: TreeLevel<Place>, row: TreeRow, 
 
 function startWork(writing: Writing, level: TreeLevel<Place>, above: TreeLevel<Place> | null): Work {
   const { plan, context, written } = writing;
+  const groups = writing.groups.get(level);
+  if (!groups) throw new Error('a level was not looked at');
   const { relation, link } = level.place;
   const { handler } = plan.write;
   const keys = keysToReturn(level, link === null ? answeredColumns(plan) : []);
@@ -108,21 +111,16 @@ function startWork(writing: Writing, level: TreeLevel<Place>, above: TreeLevel<P
     return keyText(written, otherLevel, other, key);
   };
   const row = plan.mirrors ? mirroredRow(context, relation, 'stripped' in handler && handler.stripped) : null;
-  return { writing, level, sources: keySources(level), keyOf, result, row };
+  return { writing, level, groups, keyOf, result, row };
 }
 
-/** What an object does not have is null or the column's default where the request says so. */
-const mayDiffer = ({ plan }: Writing, { link }: Place): boolean =>
-  plan.write.preferences.missing !== null || (link === null && plan.only !== null);
-
 async function writeRows(work: Work): Promise<void> {
-  const { level, writing, sources } = work;
-  const { place } = level;
-  const { references, others } = groupRows(level, sources, mayDiffer(writing, place));
+  const { place } = work.level;
+  const { references, others } = work.groups;
   await refuseContradictions(work);
   if (references) {
     await lookup(work, references);
-    const rows = references.rows.filter(({ index }) => work.result.rows[index] === undefined);
+    const rows = references.rows.filter((row) => !isKnown(work, row));
     const conflict = { resolution: 'ignore', columns: place.identity } as const;
     if (rows.length > 0) await writeGroup(work, { ...references, rows }, conflict);
   }
@@ -141,48 +139,49 @@ const planOf = ({ writing, level, result, row }: Work, group: RowGroup, conflict
     row,
   });
 
-const objectIn = ({ level, sources, keyOf }: Work, row: TreeRow, names: Iterable<string>): string =>
-  objectOf(level.place, row, names, sources, keyOf);
+const writerFor = ({ level, groups: { sources }, keyOf }: Work, names: Iterable<string>): RowWriter =>
+  createRowWriter(level.place, names, sources, keyOf);
 
-const bodyOf = (place: Place, rows: readonly TreeRow[], objects: readonly string[]): string =>
-  `[${rows.map((row, index) => numbered(place, row, objects[index] ?? '}')).join(',')}]`;
+const bodyOf = (rows: readonly TreeRow[], { content, numbered }: RowWriter): string =>
+  `[${rows.map((row) => numbered(row, content(row))).join(',')}]`;
+
+const isKnown = ({ result }: Work, { index }: TreeRow): boolean => result.rows[index] !== undefined;
 
 async function writeGroup(work: Work, group: RowGroup, conflict: LevelPlan['conflict']): Promise<void> {
   const { level, writing, result } = work;
-  const { place } = level;
-  refuseUninsertable(place);
+  refuseUninsertable(level.place);
   const plan = planOf(work, group, conflict);
-  const objects = group.rows.map((row) => objectIn(work, row, group.columns.keys()));
-  const same = conflict?.resolution === 'merge' ? sameRows(group, objects, conflict.columns) : new Map();
-  const rows = group.rows.filter((row) => !same.has(row));
-  const own = objects.filter((_, index) => !same.has(group.rows[index]));
-  const answers = await runLevel(work, writing.statements.write(plan), bodyOf(place, rows, own));
+  const writer = writerFor(work, group.columns.keys());
+  const same = conflict?.resolution === 'merge' ? sameRows(work, group, writer) : NONE_REPEATED;
+  const rows = same.size === 0 ? group.rows : group.rows.filter((row) => !same.has(row));
+  const answers = await runLevel(work, writing.statements.write(plan), bodyOf(rows, writer));
   keep(work, answers, rows.length);
-  const missing = rows.filter(({ index }) => result.rows[index] === undefined);
+  const missing = rows.filter((row) => !isKnown(work, row));
   if (missing.length > 0) await findMissing(work, { ...group, rows: missing }, conflict);
   for (const [row, first] of same) result.rows[row.index] = result.rows[first.index];
 }
+
+const NONE_REPEATED: ReadonlyMap<TreeRow, TreeRow> = new Map();
 
 /**
  * Rows that are the same, key included, are one row: PostgreSQL would refuse to update it twice. Gives those that
  * repeat another, with the one they repeat.
  */
 function sameRows(
-  { rows, columns }: RowGroup,
-  objects: readonly string[],
-  identity: readonly string[],
-): Map<TreeRow, TreeRow> {
+  { level, groups }: Work,
+  { rows }: RowGroup,
+  { content }: RowWriter,
+): ReadonlyMap<TreeRow, TreeRow> {
   const repeated = new Map<TreeRow, TreeRow>();
-  // without the whole key they are different rows, whose keys are yet to be made
-  if (!identity.every((name) => columns.has(name))) return repeated;
   const firsts = new Map<string, TreeRow>();
-  rows.forEach((row, index) => {
-    const object = objects[index] ?? '';
+  for (const row of rows) {
+    // without the whole key they are different rows, whose keys are yet to be made
+    if (!level.place.identity.every((name) => hasValue(row, name, groups.sources))) continue;
+    const object = content(row);
     const first = firsts.get(object);
-    const isWhole = identity.every((name) => row.columns.get(name) !== 'null');
-    if (first && isWhole) repeated.set(row, first);
+    if (first) repeated.set(row, first);
     else firsts.set(object, row);
-  });
+  }
   return repeated;
 }
 
@@ -191,7 +190,7 @@ async function findMissing(work: Work, group: RowGroup, conflict: LevelPlan['con
   const needsNothing = work.result.keys.length === 0 && work.row === null;
   if (conflict?.resolution === 'ignore' && needsNothing) return;
   if (conflict?.columns.every((name) => group.columns.has(name))) await lookup(work, group);
-  const lost = group.rows.find(({ index }) => work.result.rows[index] === undefined);
+  const lost = group.rows.find((row) => !isKnown(work, row));
   if (lost) throw notWritten(lost);
 }
 
@@ -201,14 +200,16 @@ async function lookup(work: Work, group: RowGroup): Promise<void> {
   const { identity } = level.place;
   const columns = new Map([...group.columns].filter(([name]) => identity.includes(name)));
   const plan = { ...planOf(work, { ...group, columns }, null), applyDefaults: false };
-  const objects = group.rows.map((row) => objectIn(work, row, identity));
   const statement = writing.statements.lookup(plan, identity);
-  keep(work, await runLevel(work, statement, bodyOf(level.place, group.rows, objects)), group.rows.length);
+  const body = bodyOf(group.rows, writerFor(work, identity));
+  keep(work, await runLevel(work, statement, body), group.rows.length);
 }
 
 /** Where two sources seem to disagree on a column, PostgreSQL is asked. Throws AURA122. */
 async function refuseContradictions(work: Work): Promise<void> {
-  const { level, sources, keyOf, writing } = work;
+  const { level, groups, keyOf, writing } = work;
+  const { sources } = groups;
+  if (!mayDisagree(level.rows, sources)) return;
   const rows = level.rows.filter((row) => isDoubtful(row, sources, keyOf));
   if (rows.length === 0) return;
   const columns = new Map<string, { members: string[]; given: boolean }>();
@@ -217,9 +218,8 @@ async function refuseContradictions(work: Work): Promise<void> {
     columns.set(column, { members: [...members, member], given: true });
   }
   const plan = planOf(work, { rows, columns }, null);
-  const objects = rows.map((row) => objectIn(work, row, columns.keys()));
   const statement = writing.statements.contradictions(plan);
-  const [found] = await runLevel(work, statement, bodyOf(level.place, rows, objects));
+  const [found] = await runLevel(work, statement, bodyOf(rows, writerFor(work, columns.keys())));
   const wrong = level.rows[Number(found?.[0]) - 1];
   if (wrong) throw contradiction(wrong);
 }
@@ -283,7 +283,10 @@ async function writeJunction(
   });
   const statement = writing.statements.write(plan);
   const joined = await runAt(writing, level.place, statement, `[${objects.join(',')}]`);
-  if (!mayBeJoined && joined.length !== objects.length) throw notWritten(level.rows[0] ?? null);
+  if (mayBeJoined) return;
+  const numbers = new Set(joined.map(([number]) => Number(number?.toString('latin1'))));
+  const lost = level.rows.find(({ index }) => !numbers.has(index + 1));
+  if (lost) throw notWritten(lost);
 }
 
 const runLevel = ({ writing, level }: Work, statement: LevelStatement, body: string) =>

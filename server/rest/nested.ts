@@ -14,6 +14,7 @@ import { readTree, type TreeLevel } from '../request/tree.ts';
 import { verificationOf } from '../response/verify.ts';
 import { bind } from './bind.ts';
 import { type WrittenLevels, writeLevel } from './level.ts';
+import { groupLevels } from './level-rows.ts';
 import type { LevelStatement, LevelStatements } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
 import type { PreparedNested } from './planned.ts';
@@ -82,6 +83,10 @@ export function runNested(nested: NestedRun, prepared: PreparedNested, body: str
   const place = planRoot(context, plan);
   const root = readTree(body, place, context.options.dbMaxNestedObjects);
   refuseUnknownOptions(place, root, plan.options);
+  // what an object does not have is null or the column's default where the request says so
+  const mayDiffer = ({ link }: Place): boolean =>
+    plan.write.preferences.missing !== null || (link === null && plan.only !== null);
+  const groups = groupLevels(root, mayDiffer);
   const verify = verificationOf(plan.write);
 
   return runTransaction(nested.pool, nested.mode, async (transaction) => {
@@ -89,7 +94,7 @@ export function runNested(nested: NestedRun, prepared: PreparedNested, body: str
     const written: WrittenLevels = new Map();
     const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> =>
       (await transaction.run(taskOf({ main: statement, estimate: null }, id, rows))).rows;
-    await writeLevel({ context, plan, statements, run, written }, root, null);
+    await writeLevel({ context, plan, statements, groups, run, written }, root, null);
     const rows = answeredRows(root, written, answeredColumns(plan));
     const id = prepared.id === null ? null : String(prepared.id);
     const executed = await transaction.run(taskOf(prepared.statements, id, rows));

@@ -35,11 +35,24 @@ test.each([
   }
 });
 
-test('rows are never mistaken for each other: where their numbers do not come back one by one nothing is written', async () => {
-  const answer = await fixture.post('/picky', [
-    { name: 'a', picky_parts: [{ name: 'b' }] },
-    { name: 'forge', picky_parts: [{ name: 'c' }] },
-  ]);
+test('a row of a junction that a trigger skips is an error, and nothing is written', async () => {
+  const answer = await fixture.post('/posts', { title: 't', words: [{ word: 'a' }, { word: 'skip' }] });
+  expect(answer).toMatchObject({ status: 409, json: { code: 'AURA123' } });
+  expect(answer.json.details).toContain('at words[1] in');
+  expect(await fixture.count('select from words')).toBe(0);
+});
+
+test.each([
+  'return=representation',
+  'return=minimal',
+  'return=minimal, resolution=ignore-duplicates',
+  'return=minimal, resolution=merge-duplicates',
+])('with %s, rows whose numbers do not come back one by one are not taken for each other', async (Prefer) => {
+  const body = [
+    { id: 1, name: 'a', picky_parts: [{ name: 'b' }] },
+    { id: 2, name: 'forge', picky_parts: [{ name: 'c' }] },
+  ];
+  const answer = await fixture.post('/picky', body, { headers: { Prefer } });
   expect(answer).toMatchObject({ status: 409, json: { code: 'AURA123' } });
   expect(await fixture.count('select from picky')).toBe(0);
 });

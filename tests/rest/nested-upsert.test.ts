@@ -171,6 +171,16 @@ test('rows without their key are new rows, also in an upsert and also if they ar
   expect(answer.json[0].comments[0].reactions).toMatchObject([{ id: 1 }, { id: 2 }]);
 });
 
+test('an upsert with missing=default tells new rows that are alike from the rows that it changes', async () => {
+  await fixture.post('/nodes', { id: 1000, name: 'old', nodes: [] });
+  const answer = await fixture.post(
+    '/nodes',
+    [{ name: 'a', nodes: [] }, { name: 'a' }, { id: 1000, name: 'new' }, { id: 1000, name: 'new' }],
+    prefer('resolution=merge-duplicates', 'missing=default'),
+  );
+  expect(answer.json).toMatchObject([{ id: 1 }, { id: 2 }, { id: 1000, name: 'new' }, { id: 1000 }]);
+});
+
 test('ignore-duplicates keeps what exists, shows it as it is, and goes on below it', async () => {
   await fixture.post('/posts', { id: 1, title: 'one', comments: [{ id: 1, body: 'a' }] });
   const answer = await fixture.post(
