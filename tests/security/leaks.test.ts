@@ -99,7 +99,7 @@ const abandon = async (api: Api, path: string): Promise<void> => {
   const socket = api.socket();
   socket.on('error', () => undefined);
   socket.write(`GET /rest/v1${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  await expect.poll(() => running(), { timeout: 5000 }).toBe(1);
+  await expect.poll(() => running()).toBe(1);
   socket.destroy();
 };
 /** The number of statements of the API that sleep. */
@@ -270,7 +270,7 @@ const OFFENCES: readonly (readonly [what: string, offend: Offence, expected: unk
     'a client that hangs up while its statement runs',
     async (api) => {
       await abandon(api, '/rpc/sleep?seconds=20');
-      await expect.poll(() => running(), { timeout: 5000 }).toBe(0);
+      await expect.poll(() => running()).toBe(0);
     },
     undefined,
   ],
@@ -278,7 +278,7 @@ const OFFENCES: readonly (readonly [what: string, offend: Offence, expected: unk
     'a connection that the server closes amid a statement',
     async (api) => {
       const answer = call(api, 'sleep', { seconds: 20 });
-      await expect.poll(() => running(), { timeout: 5000 }).toBe(1);
+      await expect.poll(() => running()).toBe(1);
       await terminate();
       const { headers, ...rest } = await answer;
       expect(headers['retry-after']).toBe('1');
@@ -511,7 +511,7 @@ describe('clients that hang up', () => {
     try {
       await database.query('delete from api.items');
       const first = call(api, 'sleep', { seconds: 0.5 });
-      await expect.poll(() => running(), { timeout: 5000 }).toBe(1);
+      await expect.poll(() => running()).toBe(1);
       const socket = api.socket();
       socket.write(
         'POST /rest/v1/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"id":1}',
@@ -536,11 +536,11 @@ describe('clients that hang up', () => {
           socket.on('error', () => undefined);
           socket.write('GET /rest/v1/rpc/sleep?seconds=20 HTTP/1.1\r\nHost: x\r\n\r\n');
         }
-        await expect.poll(() => running(), { timeout: 5000 }).toBe(2);
+        await expect.poll(() => running()).toBe(2);
         for (const socket of sockets) socket.destroy();
         expect(outcome(await api.request('GET', '/items'))).toBe(200);
       }
-      await expect.poll(() => running(), { timeout: 5000 }).toBe(0);
+      await expect.poll(() => running()).toBe(0);
     } finally {
       await api.close();
     }

@@ -28,15 +28,18 @@ const parseLines = (text: string): Readonly<Record<string, unknown>>[] =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line));
 
-/** Starts with these settings as environment variables (`AURA_...`), and ends with the test. */
-export const startProcess = (settings: Readonly<Record<string, string>>): AuraProcess => {
+/**
+ * Starts with these settings as environment variables (`AURA_...`), and with a configuration file if one is named.
+ * Ends with the test.
+ */
+export const startProcess = (settings: Readonly<Record<string, string>>, file?: string): AuraProcess => {
   const env = Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [
       `AURA_${name.toUpperCase().replaceAll('-', '_')}`,
       value,
     ]),
   );
-  const child = spawn(process.execPath, [PROGRAM, 'start'], {
+  const child = spawn(process.execPath, [PROGRAM, 'start', ...(file === undefined ? [] : [file])], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
