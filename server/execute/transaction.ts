@@ -55,6 +55,8 @@ export interface Work extends Task, TransactionMode {
 
 export interface Executed {
   readonly result: ResultSet;
+  /** The main statement's rows as they came. */
+  readonly rows: readonly Row[];
   /** Rows that the planner expects; null = not asked. */
   readonly estimate: number | null;
 }
@@ -183,6 +185,7 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
   const own: readonly Row[] = rows[trip.main] ?? [];
   return {
     result: columns ? decodeResult(own, columns) : { ...decodeResult([], []), body: decodePlan(own) },
+    rows: own,
     estimate: trip.estimate === null ? null : decodeEstimate(rows[trip.estimate] ?? []),
   };
 }

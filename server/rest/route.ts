@@ -10,7 +10,7 @@ import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
 import { parsePreconditions } from '../request/precondition.ts';
-import { type Answer, respondError } from '../response/respond.ts';
+import { type Answer, respond, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
 import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
@@ -18,6 +18,7 @@ import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
@@ -106,7 +107,18 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  trace.sql = planned.statements.main.text;
+  const traceSql = (text: string): void => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+  };
+  if (planned.kind === 'nested') {
+    const executed = await writeNested(scene, raw, planned, traceSql);
+    timing.mark('transaction');
+    const asked = { range: shape.range, canonicalQuery: '' };
+    const answer = respond(planned.plan.write, asked, executed, config.clientErrorVerbosity);
+    timing.mark('response');
+    return timing.onto(answer);
+  }
+  traceSql(planned.statements.main.text);
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
   if (guarded) {
@@ -117,7 +129,7 @@ async function serve(
   const task = taskOf(scene, ready, null);
   const executed = await runWork(context.pool, {
     ...task,
-    ...modeOf(scene, planned),
+    ...modeOf(scene, planned.plan),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
   }).catch((error: unknown) => {

@@ -6,7 +6,7 @@
 import type { Config } from '../config.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
-import type { InfoPlan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
 import type { Session } from '../query/session.ts';
 import {
   canonicalQuery,
@@ -71,7 +71,7 @@ function within(session: Session, mostMs: number): Session {
 }
 
 /** The transaction that a request by itself runs in. */
-export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
+export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
   const { config, isolationOf } = scene.settings;
   const { role } = scene.identity;
   return {
