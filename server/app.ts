@@ -23,6 +23,7 @@ import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { compile, qualified, sql } from './query/sql.ts';
+import { createCursors, cursorSecrets } from './request/cursor.ts';
 import { mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import type { RestSettings } from './rest/route.ts';
@@ -53,6 +54,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
       dbRootSpec: config.dbRootSpec?.name ?? null,
       openapiMode: config.openapiMode,
       dbMaxFilters: config.dbMaxFilters,
+      cursors: createCursors(cursorSecrets(config)),
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),

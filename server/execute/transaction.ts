@@ -15,7 +15,8 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  readonly session: SessionStatement;
+  /** Null = what the transaction runs under already. */
+  readonly session: SessionStatement | null;
   /** SQL of the pre-request function's call. */
   readonly preRequest: string | null;
   readonly statements: Statements;
@@ -102,8 +103,10 @@ interface Trip {
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  const { key, text, values } = task.session;
-  steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (task.session !== null) {
+    const { key, text, values } = task.session;
+    steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  }
   if (task.preRequest !== null) {
     steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
   }

@@ -60,5 +60,6 @@ export function withCors(answer: Answer, origin: string | undefined, allowed: re
   }
   const origins = origin === undefined ? null : allowOrigin(origin, allowed);
   if (!origins) return { ...answer, headers: own };
-  return { ...answer, headers: { ...own, ...origins, 'Access-Control-Expose-Headers': EXPOSED } };
+  const exposed = own['Link'] === undefined ? EXPOSED : `${EXPOSED}, Link`;
+  return { ...answer, headers: { ...own, ...origins, 'Access-Control-Expose-Headers': exposed } };
 }

@@ -8,8 +8,9 @@ import type { Catalog } from '../catalog/types.ts';
 import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import { runWithinCost } from '../execute/cost.ts';
 import type { Pool } from '../execute/pool.ts';
-import { runWork } from '../execute/transaction.ts';
+import { type Executed, runWork, type Work } from '../execute/transaction.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
@@ -23,6 +24,7 @@ import {
   type RequestShape,
   readShape,
 } from '../request/http.ts';
+import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
@@ -134,16 +136,30 @@ async function serve(
     return timing.onto(info);
   }
   trace.sql = planned.statements.main.text;
-  const executed = await runWork(
-    context.pool,
-    workOf(context, settings, identity, raw, shape, planned, signal),
-  );
+  const work = workOf(context, settings, identity, raw, shape, planned, signal);
+  const executed = await execute(context.pool, work, planned);
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const asked = { range: shape.range, canonicalQuery: canonicalOf(planned, shape) };
+  const asked = {
+    range: shape.range,
+    canonicalQuery: canonicalOf(planned, shape),
+    page: pageOf(raw, shape, options.cursors, config.serverMaxUrlLength - config.restPrefix.length),
+  };
   const answer = respond(planned.plan, asked, executed, config.clientErrorVerbosity);
   timing.mark('response');
   return timing.onto(answer);
+}
+
+/** What an answer's links to other pages are made of. */
+function pageOf(
+  raw: RawRequest,
+  { page, cursor }: RequestShape,
+  cursors: RequestOptions['cursors'],
+  longest: number,
+): AskedPage | null {
+  if (page === null || cursors === null) return null;
+  const query = raw.ownQuery ?? raw.query;
+  return { cursor, query, cursors, longest: longest - raw.path.length - 1 };
 }
 
 const canonicalOf = ({ plan }: Prepared, { pairs }: RequestShape): string =>
@@ -178,6 +194,12 @@ function workOf(
     signal,
   };
 }
+
+/** The planner is asked for the cost where there is a limit to it and it is not known. */
+const execute = (pool: Pool, work: Work, { cost, statements }: Prepared): Promise<Executed> =>
+  cost !== null && statements.cost !== null && cost.isUnknown()
+    ? runWithinCost(pool, work, { explain: statements.cost, check: cost.check })
+    : runWork(pool, work);
 
 const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
   preferred === null ? end.startsWith('rollback') : preferred === 'rollback';

@@ -1,0 +1,35 @@
+/**
+ * A statement that is run only if the planner finds it cheap enough: EXPLAIN and the statement in one transaction,
+ * with the same values and under the same session, which the pre-request function may have changed.
+ */
+import type { Statement } from '../query/statement.ts';
+import type { Pool } from './pool.ts';
+import { decodeCost } from './result.ts';
+import { type Executed, runTransaction, type Work } from './transaction.ts';
+
+/** How the cost of a main statement is found and judged. */
+export interface CostCheck {
+  /** EXPLAIN (FORMAT JSON) of the main statement, with its parameters. */
+  readonly explain: Statement;
+  /** Throws where the cost, in units of the planner, is too much. */
+  readonly check: (cost: number) => void;
+}
+
+/** Runs the work as `runWork` does, after a look at its cost. Rejects with what `check` throws, too. */
+export async function runWithinCost(
+  pool: Pool,
+  work: Work,
+  { explain, check }: CostCheck,
+): Promise<Executed> {
+  return runTransaction(pool, work, async ({ run }) => {
+    const { result } = await run({
+      ...work,
+      statements: { main: explain, estimate: null, cost: null },
+      key: null,
+    });
+    check(decodeCost(result.body));
+    const executed = await run({ ...work, session: null, preRequest: null });
+    work.verify?.(executed.result);
+    return executed;
+  });
+}
