@@ -38,6 +38,11 @@ export const codes = {
     'No connection of the pool became free in time.',
     'Raise `db-pool`, lower the load, or look for slow statements.',
   ),
+  AURA001: entry(
+    499,
+    'The client went away before its answer; the statement was cancelled.',
+    'Nothing: only the log shows it.',
+  ),
   // request
   PGRST100: entry(
     400,
@@ -144,8 +149,8 @@ export const codes = {
   ),
   AURA103: entry(
     400,
-    'Embeds nest deeper than `db-max-embed-depth`.',
-    'Ask in several requests, or raise the setting.',
+    'Embeds nest deeper than `db-max-embed-depth`, or conditions or the JSON of the body too deeply.',
+    'Ask in several requests, simplify the request, or raise the setting.',
   ),
   AURA104: entry(
     400,

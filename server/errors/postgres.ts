@@ -2,6 +2,7 @@
  * PostgreSQL's errors as answers: its four fields pass through; here they get an HTTP status. `RAISE SQLSTATE
  * 'PGRST'` and `'PTxyz'` let functions choose their own.
  */
+import { isAnswerHeader } from './answer-header.ts';
 import { apiError } from './codes.ts';
 import { ApiError } from './error.ts';
 
@@ -37,7 +38,8 @@ export const sqlStatuses: readonly (readonly [prefix: string, status: number])[]
   ['3B', 500], // savepoint
   ['40', 500], // transaction rollback
   ['53', 503], // insufficient resources
-  ['54', 500], // program limit
+  ['54001', 500], // stack depth, of a function that calls itself
+  ['54', 400], // program limit: more columns, or a longer value, than PostgreSQL takes
   ['55', 500], // object not in prerequisite state
   ['57', 500], // operator intervention
   ['58', 500], // system error
@@ -51,6 +53,8 @@ function statusOf({ code, message }: PostgresError, authenticated: boolean): num
   if (code === '42501') return authenticated ? 403 : 401;
   // the extension safeupdate refuses writes without a condition with this code
   if (code === '21000' && message.endsWith('requires a WHERE clause')) return 400;
+  // an upsert whose body has one key twice
+  if (code === '21000' && message.startsWith('ON CONFLICT DO UPDATE')) return 400;
   if (code === '22023' && message.startsWith('role') && message.endsWith('does not exist')) return 401;
   if (code === '42883' && message.startsWith('function xmlagg(')) return 406;
   if (code.startsWith('PT')) {
@@ -112,13 +116,14 @@ function fromRaise({ message, detail }: PostgresError): ApiError {
   if (detail === null) return unreadable('DETAIL is missing in the RAISE statement', DETAIL_HINT);
   const { status, headers } = parseObject(detail) ?? {};
   const pairs = typeof headers === 'object' && headers !== null ? Object.entries(headers) : null;
-  const isText = pairs?.every(([, value]) => typeof value === 'string') ?? false;
+  const areHeaders =
+    pairs?.every(([name, value]) => isAnswerHeader(name) && typeof value === 'string') ?? false;
   if (
     typeof status !== 'number' ||
     !Number.isInteger(status) ||
     !inRange(status) ||
     pairs === null ||
-    !isText
+    !areHeaders
   ) {
     return unreadable(`Invalid JSON value for DETAIL: '${detail}'`, DETAIL_HINT);
   }

@@ -111,7 +111,7 @@ export function qualifierOf(source: Source): { schema: string | null; relation: 
 }
 
 /** The alias of a junction beside its target's; an embed has one at most. */
-export const JUNCTION_ALIAS = 'junction';
+export const JUNCTION_ALIAS = 'pgrst_junction';
 
 function attach(
   parent: Parent,

@@ -45,11 +45,11 @@ interface BodySource {
 export function fromBody({ columns, isObject, applyDefaults, firstOnly }: BodySource): Fragment {
   const body = parameter({ kind: 'body' });
   const payload = applyDefaults ? sql`(select ${body}::jsonb as data)` : sql`(select ${body}::json as data)`;
-  const value = applyDefaults ? sql`filled.data` : sql`payload.data`;
+  const value = applyDefaults ? sql`pgrst_filled.data` : sql`pgrst_payload.data`;
   const filled = isObject
-    ? sql`lateral (select ${defaults(columns)} || payload.data as data) filled, `
-    : sql`lateral (select jsonb_agg(${defaults(columns)} || elem) as data from jsonb_array_elements(payload.data) elem) filled, `;
-  return sql`from ${payload} payload, ${applyDefaults ? filled : nothing}lateral (${typedRows(
+    ? sql`lateral (select ${defaults(columns)} || pgrst_payload.data as data) pgrst_filled, `
+    : sql`lateral (select jsonb_agg(${defaults(columns)} || elem) as data from jsonb_array_elements(pgrst_payload.data) elem) pgrst_filled, `;
+  return sql`from ${payload} pgrst_payload, ${applyDefaults ? filled : nothing}lateral (${typedRows(
     columns,
     value,
     {

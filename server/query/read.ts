@@ -27,7 +27,8 @@ import { type Fragment, integer, join, list, name, nothing, parameter, qualified
 /** The name of the rows that a write or a call left. */
 export const RESULT = sql`pgrst_source`;
 
-const JUNCTION = 'junction';
+/** As the plan's join conditions call it; no relation is likely to have the name. */
+const JUNCTION = 'pgrst_junction';
 
 const AGGREGATES: Readonly<Record<AggregateFunction, Fragment>> = {
   sum: sql`sum`,
@@ -119,9 +120,7 @@ function limitOffset(range: Range, isRoot: boolean): Fragment {
   const limit =
     range.limit !== null && Number.isSafeInteger(range.limit) ? sql` limit ${integer(range.limit)}` : nothing;
   if (range.offset === 0) return limit;
-  const skipped = isRoot
-    ? parameter({ kind: 'offset' })
-    : integer(Math.min(range.offset, Number.MAX_SAFE_INTEGER));
+  const skipped = isRoot ? parameter({ kind: 'offset' }) : integer(range.offset);
   return sql`${limit} offset ${skipped}`;
 }
 

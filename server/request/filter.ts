@@ -186,24 +186,23 @@ const logicOperator: Parser<'and' | 'or'> = label(
 );
 
 /** `and(...)`, `not.or(...)`. */
-export const logicTree: Parser<Logic> = either<Logic>(
-  attempt(filterInTree),
-  map(
-    sequence<[boolean, 'and' | 'or', Logic[]]>(
-      negation,
-      logicOperator,
-      between(
-        lexeme(character('(')),
-        lexeme(character(')')),
-        separatedBy1(
-          lazy(() => logicTree),
-          lexeme(character(',')),
-        ),
+export const logicTree: Parser<Logic> = map(
+  sequence<[boolean, 'and' | 'or', Logic[]]>(
+    negation,
+    logicOperator,
+    between(
+      lexeme(character('(')),
+      lexeme(character(')')),
+      separatedBy1(
+        lazy(() => logicItem),
+        lexeme(character(',')),
       ),
     ),
-    ([negated, operator, children]): Logic => ({ kind: 'logic', operator, negated, children }),
   ),
+  ([negated, operator, children]): Logic => ({ kind: 'logic', operator, negated, children }),
 );
+
+const logicItem: Parser<Logic> = either<Logic>(attempt(filterInTree), logicTree);
 
 /** The key of a logic tree: `embed.embed.not.or`. */
 export const logicPath: Parser<{ path: string[]; operator: string }> = map(

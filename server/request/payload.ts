@@ -29,6 +29,29 @@ export function decodeText(body: Buffer): string {
   }
 }
 
+/** Deeper than any sensible document, and far from where PostgreSQL's parser would run out of stack. */
+const MAX_NESTING = 1000;
+
+/** Refuses deeply nested JSON; brackets inside of strings do not count. */
+function refuseDeepNesting(body: Buffer): void {
+  if (body.length <= MAX_NESTING) return;
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at];
+    if (byte === 0x22) inString = !inString;
+    else if (inString) at += byte === 0x5c ? 1 : 0;
+    else if (byte === 0x7b || byte === 0x5b) depth += 1;
+    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+    if (depth > MAX_NESTING) {
+      throw apiError('AURA103', 'The body nests too deeply', {
+        details: `Arrays and objects nest deeper than ${MAX_NESTING} levels.`,
+        hint: 'Send a flatter document.',
+      });
+    }
+  }
+}
+
 const looksLikeObject = (body: Buffer): boolean => {
   for (const byte of body) {
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return byte === 0x7b;
@@ -50,6 +73,7 @@ export function readJson(body: Buffer, emptyIsObject: boolean): Body {
   if (body.length === 0 && emptyIsObject) {
     return { payload: { kind: 'json', keys: [], isObject: true }, content: '{}' };
   }
+  refuseDeepNesting(body);
   let value: unknown;
   try {
     value = JSON.parse(decodeText(body));
@@ -74,10 +98,10 @@ function jsonBody(value: unknown, content: Buffer | string): Body {
 }
 
 /** JSON whose columns are named by `columns`: not read here at all. */
-export const unreadJson = (body: Buffer): Body => ({
-  payload: { kind: 'unread json', isObject: looksLikeObject(body) },
-  content: body,
-});
+export function unreadJson(body: Buffer): Body {
+  refuseDeepNesting(body);
+  return { payload: { kind: 'unread json', isObject: looksLikeObject(body) }, content: body };
+}
 
 /**
  * Refuses rows that do not have a key of their own: which of two changes to one row holds would be left to

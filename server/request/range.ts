@@ -7,8 +7,12 @@ import type { Range } from './ast.ts';
 /** All rows. */
 export const ALL_ROWS: Range = { offset: 0, limit: null };
 
+/** No relation has more rows than this; digits beyond would be lost, and PostgreSQL refuses what is no bigint. */
+const clamped = (digits: string): number =>
+  Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number(digits), Number.MAX_SAFE_INTEGER));
+
 const integer = (text: string | undefined): number | null =>
-  text !== undefined && /^\s*-?\d+\s*$/.test(text) ? Number(text) : null;
+  text !== undefined && /^\s*-?\d+\s*$/.test(text) ? clamped(text) : null;
 
 const invalidRange = (details: string): Error =>
   apiError('PGRST103', 'Requested range not satisfiable', { details });
@@ -34,9 +38,9 @@ export const isRangeHeader = (header: string | undefined): boolean =>
 export function parseRangeHeader(header: string | undefined): Range {
   const match = header === undefined ? null : ROWS.exec(header);
   if (!match) return ALL_ROWS;
-  const offset = Number(match[1]);
+  const offset = clamped(match[1] ?? '');
   if (match[2] === '') return { offset, limit: null };
-  const limit = Number(match[2]) - offset + 1;
+  const limit = clamped(match[2] ?? '') - offset + 1;
   if (limit <= 0) throw invalidRange(LOWER_ABOVE_UPPER);
   return { offset, limit };
 }

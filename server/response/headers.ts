@@ -1,6 +1,7 @@
 /**
  * Headers of answers: ranges, locations, and what SQL asks for in `response.headers` and `response.status`.
  */
+import { isAnswerHeader } from '../errors/answer-header.ts';
 import { apiError } from '../errors/codes.ts';
 import type { Range } from '../request/ast.ts';
 
@@ -42,7 +43,7 @@ export function parseHeadersSetting(text: string | null): [name: string, value: 
     const [pair] = pairs;
     if (pairs.length !== 1 || !pair || typeof pair[1] !== 'string') throw malformedHeaders();
     // a line break would let a value write headers of its own
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(pair[0]) || /[\r\n\0]/.test(pair[1])) throw malformedHeaders();
+    if (!isAnswerHeader(pair[0]) || /[\r\n\0]/.test(pair[1])) throw malformedHeaders();
     return [pair[0], pair[1]];
   });
 }

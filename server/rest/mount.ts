@@ -18,12 +18,14 @@ const headerText = (text: string): string =>
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
 function toResponse({ status, headers: unsafe, body }: Answer): Response {
-  const content = body === null || WITHOUT_BODY.has(status) ? null : (body as Buffer<ArrayBuffer>);
+  const without = WITHOUT_BODY.has(status);
+  const content = body === null || without ? null : (body as Buffer<ArrayBuffer>);
   const headers: Record<string, string | string[]> = {};
   let several = false;
   for (const name in unsafe) {
     const value = unsafe[name];
-    if (value === undefined) continue;
+    // a length without a body would let the connection wait for one
+    if (value === undefined || (without && name === 'Content-Length')) continue;
     several ||= typeof value !== 'string';
     headers[name] = typeof value === 'string' ? headerText(value) : value.map(headerText);
   }

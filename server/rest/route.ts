@@ -16,6 +16,7 @@ import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
+import { decodeHeader } from '../request/header.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -125,7 +126,7 @@ async function serve(
   const shape = readShape(raw, options);
   timing.mark('parse');
   const { role } = identity;
-  const planned = context.plans.get(catalog, `${role}\0${shape.key}`, () =>
+  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
@@ -191,6 +192,7 @@ function workOf(
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
     prepared: config.dbPreparedStatements,
+    taints: plan.kind !== 'read' || settings.preRequest !== null,
     signal,
   };
 }
@@ -219,7 +221,8 @@ function answerInfo(
 function withTrace(answer: Answer, incoming: IncomingMessage, header: string | null): Answer {
   if (header === null) return answer;
   const sent = incoming.headers[header.toLowerCase()];
-  return { ...answer, headers: { ...answer.headers, [header]: sent ?? '' } };
+  const text = [sent ?? ''].flat().join(', ');
+  return { ...answer, headers: { ...answer.headers, [header]: decodeHeader(text) } };
 }
 
 /** What nobody foresaw is logged with the request's id and answered without details. */
