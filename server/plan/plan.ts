@@ -121,7 +121,7 @@ function planRelation(
     relation: name,
     head: action.head,
     page,
-    costLimit: costLimitOf(context.options, read),
+    costLimit: costLimitOf(context, read),
     read: page === null ? read : { ...read, range: { offset: 0, limit: page.size } },
     handler: action.head ? NO_BODY : handler,
     mediaType,

@@ -23,8 +23,11 @@ interface Step {
   readonly value: Fragment | null;
 }
 
-/** Conditions that hold together. */
-type Range = readonly Fragment[];
+/** A part of the order: conditions that hold together, and what its rows are still to be ordered by. */
+interface Range {
+  readonly conditions: readonly Fragment[];
+  readonly order: readonly Step[];
+}
 
 /** More of them are one condition with `or`, which no index serves but which is planned once. */
 const MOST_RANGES = 4;
@@ -79,39 +82,60 @@ function comparable(all: readonly Step[]): { run: readonly Step[]; values: reado
   return { run: all.slice(0, values.length), values };
 }
 
+/** Without nulls their place does not matter, and that of the direction is the one that an index has. */
+const withoutNulls = (step: Step): Step => ({ ...step, nullsFirst: step.descending });
+
+const within = (conditions: readonly Fragment[], ranges: readonly Range[]): Range[] =>
+  ranges.map((range) => ({ ...range, conditions: [...conditions, ...range.conditions] }));
+
 /** The ranges of rows from the position on, in the order in which they follow each other. */
 function rangesAfter(all: readonly Step[], inclusive: boolean): Range[] {
-  const [first] = all;
-  if (!first) return inclusive ? [[]] : [];
+  const [first, ...others] = all;
+  if (!first) return inclusive ? [{ conditions: [], order: [] }] : [];
+  const beyondNulls: Range = { conditions: [isNotNull(first.key)], order: [withoutNulls(first), ...others] };
   if (first.value === null) {
-    const among = rangesAfter(all.slice(1), inclusive).map((range) => [isNull(first.key), ...range]);
-    return first.nullsFirst ? [...among, [isNotNull(first.key)]] : among;
+    const among = within([isNull(first.key)], rangesAfter(others, inclusive));
+    return first.nullsFirst ? [...among, beyondNulls] : among;
   }
   const { run, values } = comparable(all);
   const keys = run.map(({ key }) => key);
   const compare = (operator: Fragment): Fragment => sql`${row(keys)} ${operator} ${row(values)}`;
   const rest = all.slice(run.length);
-  const ranges: Range[] =
-    rest.length === 0
-      ? [[compare(comparison(first.descending, inclusive))]]
-      : [
-          ...rangesAfter(rest, inclusive).map((range) => [compare(EQUAL), ...range]),
-          [compare(comparison(first.descending, false))],
-        ];
-  return first.nullable && !first.nullsFirst ? [...ranges, [isNull(first.key)]] : ranges;
+  const order = [withoutNulls(first), ...others];
+  const above: Range = {
+    conditions: [compare(comparison(first.descending, inclusive && rest.length === 0))],
+    order,
+  };
+  const ranges =
+    rest.length === 0 ? [above] : [...within([compare(EQUAL)], rangesAfter(rest, inclusive)), above];
+  return first.nullable && !first.nullsFirst
+    ? [...ranges, { conditions: [isNull(first.key)], order: others }]
+    : ranges;
 }
 
-const and = (range: Range): Fragment => (range.length === 0 ? sql`true` : sql`(${join(range, sql` and `)})`);
-
-/** What the position leaves of the rows: one condition a range; none = there is no position. */
-function conditionsOf(all: readonly Step[], position: Position | null): readonly (Fragment | null)[] {
-  if (position === null) return [null];
-  const ranges = rangesAfter(all, position.inclusive).map(and);
-  return ranges.length <= MOST_RANGES ? ranges : [sql`(${join(ranges, sql` or `)})`];
+/** All rows: where an index has the first key's nulls at the other end, they are a range of their own. */
+function allRanges(all: readonly Step[]): Range[] {
+  const [first, ...others] = all;
+  if (!first?.nullable || first.nullsFirst === first.descending) return [{ conditions: [], order: all }];
+  const nulls: Range = { conditions: [isNull(first.key)], order: others };
+  const values: Range = { conditions: [isNotNull(first.key)], order: [withoutNulls(first), ...others] };
+  return first.nullsFirst ? [nulls, values] : [values, nulls];
 }
 
-function orderBy(all: readonly Step[]): Fragment {
-  const terms = all.map(({ key, descending, nullsFirst }) => {
+const and = ({ conditions }: Range): Fragment =>
+  conditions.length === 0 ? sql`true` : sql`(${join(conditions, sql` and `)})`;
+
+function rangesOf(all: readonly Step[], position: Position | null): Range[] {
+  const ranges = position === null ? allRanges(all) : rangesAfter(all, position.inclusive);
+  // nothing follows a row whose last key is null, with nulls last
+  if (ranges.length === 0) return [{ conditions: [sql`false`], order: all }];
+  if (ranges.length <= MOST_RANGES) return ranges;
+  return [{ conditions: [sql`(${join(ranges.map(and), sql` or `)})`], order: all }];
+}
+
+function orderBy(order: readonly Step[]): Fragment {
+  if (order.length === 0) return nothing;
+  const terms = order.map(({ key, descending, nullsFirst }) => {
     const using = descending ? sql` using >` : sql` using <`;
     const place = nullsFirst ? sql` nulls first` : sql` nulls last`;
     return sql`${key}${using}${nullsFirst === descending ? nothing : place}`;
@@ -129,13 +153,13 @@ const keyColumn = (index: number): Fragment => name(`pgrst_key_${index + 1}`);
 /** One range's rows. The row is put together beside the keys, which need not be selected. */
 function rangeRows(
   parts: SelectParts,
-  all: readonly Step[],
-  condition: Fragment | null,
+  keys: readonly Step[],
+  { conditions, order }: Range,
   size: number,
 ): Fragment {
-  const keys = all.map(({ key }, index) => sql`, (${key})::text as ${keyColumn(index)}`);
-  const conditions = condition === null ? parts.conditions : [...parts.conditions, condition];
-  return sql`select ${ROW}${join(keys, nothing)}${parts.from} cross join lateral (select ${parts.items}) ${ROW}${where(conditions)}${orderBy(all)} limit ${integer(size)}`;
+  const texts = keys.map(({ key }, index) => sql`, (${key})::text as ${keyColumn(index)}`);
+  const all = where([...parts.conditions, ...conditions]);
+  return sql`select ${ROW}${join(texts, nothing)}${parts.from} cross join lateral (select ${parts.items}) ${ROW}${all}${orderBy(order)} limit ${integer(size)}`;
 }
 
 const numbered = (rows: Fragment, before: Fragment): Fragment =>
@@ -146,10 +170,9 @@ function pageRows(plan: ReadPlan, page: PagePlan, seesValues: boolean): Fragment
   const all = steps(plan, page);
   const parts = selectParts(plan, seesValues);
   const size = page.size + 1;
-  const rows = conditionsOf(all, page.position).map((condition) => rangeRows(parts, all, condition, size));
+  const rows = rangesOf(all, page.position).map((each) => rangeRows(parts, all, each, size));
   const [only, ...others] = rows;
-  if (only === undefined) throw new Error('a position has no range of rows after it');
-  if (others.length === 0) return sql`${PAGE} as (${numbered(only, nothing)})`;
+  if (only !== undefined && others.length === 0) return sql`${PAGE} as (${numbered(only, nothing)})`;
   const range = (index: number): Fragment => name(`pgrst_range_${index + 1}`);
   const found: Fragment[] = [];
   const ranges = rows.map((each, index) => {

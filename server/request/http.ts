@@ -499,20 +499,15 @@ const encode = (text: string): string =>
 /** What cannot stand in a reference, or not between the angle brackets of a Link header. */
 const UNSAFE = /[^\x21-\x7e]|[<>"]/gu;
 
-/** A URL has a character for each byte; what is beyond was never one. */
-const escapeUnsafe = (text: string): string =>
-  text.replace(UNSAFE, (found) =>
-    found <= '\xff'
-      ? `%${found.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
-      : encodeURIComponent(found),
-  );
-
 /** A query string of a read as it was written, with another cursor. */
 export function withCursor(query: string, cursor: string): string {
   const others = query
     .split('&')
     .filter((item) => item !== '' && readPairs(item).every((pair) => !isCursor(pair)));
-  return [...others.map(escapeUnsafe), `cursor=${cursor}`].join('&');
+  return [
+    ...others.map((item) => item.toWellFormed().replace(UNSAFE, encodeURIComponent)),
+    `cursor=${cursor}`,
+  ].join('&');
 }
 
 /** The query string with its parameters in alphabetical order, for Content-Location. */
