@@ -21,8 +21,8 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { compile, qualified, sql } from './query/sql.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import { mountRest } from './rest/mount.ts';
@@ -59,10 +59,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
-    preRequest:
-      config.dbPreRequest === null
-        ? null
-        : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
+    preRequest: config.dbPreRequest === null ? null : createPreRequest(config.dbPreRequest),
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }

@@ -2,11 +2,10 @@
  * The process's entry: makes the app, listens, reacts to signals, and ends in order.
  */
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
-import type { Config } from './config.ts';
 import { StartError } from './errors/start.ts';
 import { createDrain, type Drain } from './host/drain.ts';
+import { createHttpServer, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -37,16 +36,12 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
-/** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
-const HEADER_BYTES = 64 * 1024;
-
-function makeServer(
-  fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
-  { serverMaxUrlLength }: Pick<Config, 'serverMaxUrlLength'>,
-): Server {
-  const serverOptions = { maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES };
-  return createAdaptorServer({ fetch, serverOptions }) as Server;
-}
+/** A server for the app's API or its admin routes. */
+const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
+  createHttpServer(routes.fetch as Fetch, {
+    maxUrlLength: app.config().serverMaxUrlLength,
+    onDefect: (error) => app.observe({ kind: 'defect', error, requestId: null }),
+  });
 
 async function listenForAdmin(app: App): Promise<Server[]> {
   const { adminServerPort, adminServerHost, adminServerUnixSocket, adminServerUnixSocketMode } = app.config();
@@ -58,7 +53,7 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => makeServer(app.admin.fetch, app.config()), addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app, app.admin), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
@@ -72,7 +67,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app.api.fetch, app.config()), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }

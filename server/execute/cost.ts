@@ -28,7 +28,9 @@ export async function runWithinCost(
       key: null,
     });
     check(decodeCost(result.body));
-    const executed = await run({ ...work, session: null, preRequest: null });
+    // a pre-request function that changes the role: nothing is prepared under the one that was asked for
+    const key = work.preRequest?.changesRole() ? null : work.key;
+    const executed = await run({ ...work, session: null, preRequest: null, key });
     work.verify?.(executed.result);
     return executed;
   });

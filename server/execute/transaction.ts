@@ -6,6 +6,7 @@
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
+import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
@@ -15,10 +16,10 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  /** Null = what the transaction runs under already. */
+  /** Null = what the transaction runs under already, the pre-request function included. */
   readonly session: SessionStatement | null;
-  /** SQL of the pre-request function's call. */
-  readonly preRequest: string | null;
+  readonly role: string;
+  readonly preRequest: PreRequest | null;
   readonly statements: Statements;
   /** Names the statements' shape and role: what is prepared for one role never serves another. Null = not kept. */
   readonly key: string | null;
@@ -100,8 +101,18 @@ function stepOf(task: Task, statement: Statement, name: string, values: readonly
 
 interface Trip {
   readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
   readonly main: number;
   readonly estimate: number | null;
+}
+
+function preRequestStep({ role, preRequest }: Task): Step | null {
+  if (preRequest === null) return null;
+  const guarded = !preRequest.changesRole();
+  const text = guarded ? preRequest.guarded : preRequest.plain;
+  // the text is in the key: another function may be configured later
+  return { ...command(text), values: guarded ? [role] : [], key: `${role} ${text}` };
 }
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
@@ -110,16 +121,18 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
     const { key, text, values } = task.session;
     steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
   }
-  if (task.preRequest !== null) {
-    steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
-  }
-  const main = steps.push(stepOf(task, task.statements.main, 'main', task.values)) - 1;
+  const preRequest = preRequestStep(task);
+  const guard = preRequest !== null && preRequest.values.length > 0 ? steps.push(preRequest) - 1 : -1;
+  if (preRequest !== null && guard < 0) steps.push(preRequest);
+  // under which role they would be prepared is known only where the function is seen to keep it
+  const kept: Task = preRequest !== null && guard < 0 ? { ...task, key: null } : task;
+  const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
   if (task.statements.estimate) {
-    estimate = steps.push(stepOf(task, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
+    estimate = steps.push(stepOf(kept, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
   steps.push(...after);
-  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
+  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), guard, main, estimate };
 }
 
 /**
@@ -128,6 +141,22 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
  */
 const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
+
+/** Whether the trip may do when it is planned anew; if so, sees to it that it is planned differently. */
+function mayDoAnew(
+  lease: Lease,
+  task: Task | null,
+  trip: Pick<Trip, 'steps' | 'guard'>,
+  outcome: Outcome,
+): boolean {
+  if (isOutdated(outcome)) {
+    lease.forget(trip.steps);
+    return true;
+  }
+  if (outcome.error?.code !== ROLE_CHANGED || outcome.failedAt !== trip.guard) return false;
+  task?.preRequest?.sawChange();
+  return true;
+}
 
 /** Ends a transaction that failed or must not stay. */
 async function rollBack(lease: Lease): Promise<void> {
@@ -152,11 +181,13 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
 /** Everything in one trip. */
 async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   const begins = work.isolation !== null || work.rollback;
-  const trip = planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  const plan = (): Trip =>
+    planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  let trip = plan();
   let outcome = await lease.run(trip.steps);
-  if (isOutdated(outcome)) {
+  if (mayDoAnew(lease, work, trip, outcome)) {
     await cleanUp(lease, outcome);
-    lease.forget(trip.steps);
+    trip = plan();
     outcome = await lease.run(trip.steps);
   }
   if (!outcome.error) return decodeTrip(work, trip, outcome);
@@ -164,7 +195,7 @@ async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   throw fromPostgres(outcome.error, work.authenticated);
 }
 
-/** A stale prepared statement in the middle of a transaction, which can only be begun again. */
+/** What made a trip fail is mended, but the transaction that it was part of can only be begun again. */
 class StaleStatementError extends Error {
   override readonly name = 'StaleStatementError';
   readonly refusal: ApiError;
@@ -181,13 +212,16 @@ async function runInTrips<T>(
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
   let isOpen = false;
-  const fail = async (outcome: Outcome, error: DatabaseError, steps: readonly Step[]): Promise<never> => {
+  const fail = async (
+    outcome: Outcome,
+    error: DatabaseError,
+    task: Task | null,
+    trip: Pick<Trip, 'steps' | 'guard'>,
+  ): Promise<never> => {
     await cleanUp(lease, outcome);
     isOpen = false;
     const refusal = fromPostgres(error, mode.authenticated);
-    if (!isOutdated(outcome)) throw refusal;
-    lease.forget(steps);
-    throw new StaleStatementError(refusal);
+    throw mayDoAnew(lease, task, trip, outcome) ? new StaleStatementError(refusal) : refusal;
   };
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
@@ -197,7 +231,7 @@ async function runInTrips<T>(
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);
     failed = true;
-    return fail(outcome, outcome.error, trip.steps);
+    return fail(outcome, outcome.error, task, trip);
   };
   let value: T;
   try {
@@ -208,7 +242,7 @@ async function runInTrips<T>(
   }
   if (!isOpen) return value;
   const end = await lease.run(ending(mode));
-  return end.error ? fail(end, end.error, []) : value;
+  return end.error ? fail(end, end.error, null, { steps: [], guard: -1 }) : value;
 }
 
 const lost = (cause: unknown): Error =>

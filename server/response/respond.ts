@@ -105,6 +105,15 @@ function pageHeaders(plan: RelationPlan | RoutinePlan, asked: Asked, result: Res
   return link === null ? {} : { Link: link };
 }
 
+/** Clients and proxies refuse answers with long headers, and nobody needs this one. */
+const LONGEST_LOCATION = 4096;
+
+function contentLocation({ relation }: RelationPlan, { canonicalQuery }: Asked): Headers {
+  const query = canonicalQuery === '' ? '' : `?${canonicalQuery}`;
+  const location = `/${encode(relation.name)}${query}`;
+  return location.length > LONGEST_LOCATION ? {} : { 'Content-Location': location };
+}
+
 function respondRows(
   plan: RelationPlan | RoutinePlan,
   asked: Asked,
@@ -116,15 +125,9 @@ function respondRows(
   const total = totalOf(plan, executed);
   const status = rangeStatus(range, page, total);
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
-  const location: Headers =
-    plan.kind === 'read'
-      ? {
-          'Content-Location': `/${encode(plan.relation.name)}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}`,
-        }
-      : {};
   const headers = {
     'Content-Range': statedRange(plan, asked, page, total),
-    ...location,
+    ...(plan.kind === 'read' ? contentLocation(plan, asked) : {}),
     ...pageHeaders(plan, asked, executed.result),
     ...appliedHeader(applied(plan)),
   };

@@ -15,6 +15,7 @@ import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import {
@@ -29,7 +30,9 @@ import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { blameNesting } from './nesting.ts';
 import type { PlanCache, Planned, Prepared } from './planned.ts';
 import { respondRoot } from './root.ts';
 import type { SessionOf } from './session.ts';
@@ -41,8 +44,8 @@ export interface RestSettings {
   readonly options: RequestOptions;
   readonly authenticate: Authenticate;
   readonly sessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
+  /** The call of `db-pre-request`. */
+  readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
 }
 
@@ -92,7 +95,11 @@ export async function serveRest(
   try {
     answer = await serve(context, settings, incoming, signal, trace);
   } catch (error) {
-    const refusal = asApiError(context, error, requestId);
+    const refusal = discreet(
+      asApiError(context, error, requestId),
+      context.catalog(),
+      trace.identity?.role ?? null,
+    );
     errorCode = refusal.code;
     answer = respondError(refusal, config.clientErrorVerbosity);
   }
@@ -138,7 +145,9 @@ async function serve(
   }
   trace.sql = planned.statements.main.text;
   const work = workOf(context, settings, identity, raw, shape, planned, signal);
-  const executed = await execute(context.pool, work, planned);
+  const executed = await execute(context.pool, work, planned).catch((error: unknown) => {
+    throw blameNesting(error, work.values);
+  });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
   const asked = {
@@ -179,6 +188,7 @@ function workOf(
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   return {
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    role: identity.role,
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,
