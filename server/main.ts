@@ -3,7 +3,9 @@
  */
 import type { Server } from 'node:http';
 import { type App, createApp } from './app.ts';
+import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
+import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
 import { createHttpServer, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
@@ -124,6 +126,7 @@ export async function serve(
     await Promise.all(drains.map((drain) => drain(0)));
     await app.stop();
     app.flushLog();
-    throw error;
+    const unreachable = error instanceof ApiError && error.code === 'PGRST000';
+    throw unreachable ? explainUnreachable(error.cause) : error;
   }
 }

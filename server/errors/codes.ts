@@ -180,42 +180,93 @@ export const codes = {
     'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
     'Give every object the columns that `on` names, and no key twice.',
   ),
-  AURA110: entry(
+  AURA120: entry(
+    400,
+    'The document of a batch is not as it must be.',
+    'See the details, and the page on batches for what it may hold.',
+  ),
+  AURA121: entry(
+    400,
+    'A batch has more requests than `server-max-batch-steps`.',
+    'Send several batches, write several rows by one request, or raise the setting.',
+  ),
+  AURA122: entry(
+    400,
+    'A reference in a batch is malformed, leads to no earlier request, or stands where no value can stand.',
+    'Write `#/<name or index>/body/...` and put it where a value belongs.',
+  ),
+  AURA123: entry(
+    400,
+    'A reference in a batch leads to a place that the earlier answer does not have.',
+    'Look at what that request answers by itself; writes answer rows with `Prefer: return=representation`.',
+  ),
+  AURA124: entry(
+    400,
+    'A request of a batch brings a header that belongs to the whole batch, such as a token.',
+    'Send it with the batch: it counts for all of its requests.',
+  ),
+  AURA125: entry(400, 'A batch has a batch in it.', 'Put the requests of the inner one into the outer one.'),
+  AURA126: entry(
+    400,
+    'A request of a batch asks of the transaction what the batch as a whole has not.',
+    'Ask it of the batch: `isolation` in its document, `Prefer: tx=` in its headers.',
+  ),
+  AURA127: entry(
+    504,
+    'A batch took longer than `server-batch-timeout`; nothing was changed.',
+    'Send fewer requests at once, look for slow ones, or raise the setting.',
+  ),
+  AURA130: entry(
+    412,
+    'The condition of If-Match or If-None-Match does not hold; nothing was changed.',
+    'Read the row again, and decide anew.',
+  ),
+  AURA131: entry(
+    400,
+    'A write with If-Match or If-None-Match would change several rows; nothing was changed.',
+    'Address one row by a unique key.',
+  ),
+  AURA132: entry(
+    400,
+    'If-Match or If-None-Match is malformed, or comes with a request that it cannot be a condition of.',
+    'Send entity tags as an answer gave them, with GET, HEAD, PATCH, PUT or DELETE of a relation.',
+  ),
+  AURA140: entry(
     400,
     'The cursor was not made by this server, was changed, or its secret has been replaced.',
     'Take cursors from the Link header as they are; leave it out to start over.',
   ),
-  AURA111: entry(
+  AURA141: entry(
     400,
     'The cursor belongs to another relation, or to another order of its rows.',
     'Send it with the relation and the order that it came from.',
   ),
-  AURA112: entry(
+  AURA142: entry(
     400,
     'Pages by cursor do not go with `offset`, Range, aggregates or functions.',
     'Use `limit` and `offset` for these.',
   ),
-  AURA113: entry(
+  AURA143: entry(
     400,
     'The relation has no key that tells its rows apart, so that no position among them can be named.',
     'Add a primary key, or a unique constraint over columns that are not null.',
   ),
-  AURA114: entry(
+  AURA144: entry(
     400,
     'Two rows at the end of a page have the same key: the next page would lose one of them.',
     "The view's rows need a key of their own; add columns to the order that tell them apart.",
   ),
-  AURA115: entry(
+  AURA145: entry(
     400,
     'The values that the rows are ordered by are too long for a cursor.',
     'Order by shorter columns, or raise `server-max-url-length`.',
   ),
-  AURA116: entry(
+  AURA146: entry(
     400,
     'Pages by cursor need a secret to sign cursors with.',
     'Set `cursor-secret`, or a shared `jwt-secret`.',
   ),
-  AURA120: entry(
+  AURA150: entry(
     400,
     'PostgreSQL expects the read to cost more than `db-max-cost` or `db-max-aggregate-cost` allows; it was not run.',
     'Filter by columns that have an index, ask for fewer rows or embeds, or raise the setting.',

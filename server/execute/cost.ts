@@ -5,7 +5,7 @@
 import type { Statement } from '../query/statement.ts';
 import type { Pool } from './pool.ts';
 import { decodeCost } from './result.ts';
-import { type Executed, runTransaction, type Work } from './transaction.ts';
+import { type Executed, runTransaction, type Task, type Transaction, type Work } from './transaction.ts';
 
 /** How the cost of a main statement is found and judged. */
 export interface CostCheck {
@@ -15,23 +15,27 @@ export interface CostCheck {
   readonly check: (cost: number) => void;
 }
 
-/** Runs the work as `runWork` does, after a look at its cost. Rejects with what `check` throws, too. */
-export async function runWithinCost(
-  pool: Pool,
-  work: Work,
+/** Runs a task of an open transaction after a look at its cost. Rejects with what `check` throws, too. */
+export async function runTaskWithinCost(
+  run: Transaction['run'],
+  task: Task,
   { explain, check }: CostCheck,
 ): Promise<Executed> {
-  return runTransaction(pool, work, async ({ run }) => {
-    const { result } = await run({
-      ...work,
-      statements: { main: explain, estimate: null, cost: null },
-      key: null,
-    });
-    check(decodeCost(result.body));
-    // a pre-request function that changes the role: nothing is prepared under the one that was asked for
-    const key = work.preRequest?.changesRole() ? null : work.key;
-    const executed = await run({ ...work, session: null, preRequest: null, key });
+  const { result } = await run({
+    ...task,
+    statements: { main: explain, estimate: null, cost: null },
+    key: null,
+  });
+  check(decodeCost(result.body));
+  // a pre-request function that changes the role: nothing is prepared under the one that was asked for
+  const key = task.preRequest?.changesRole() ? null : task.key;
+  return run({ ...task, session: null, preRequest: null, key });
+}
+
+/** Runs the work as `runWork` does, after a look at its cost. Rejects with what the check throws, too. */
+export const runWithinCost = (pool: Pool, work: Work, cost: CostCheck): Promise<Executed> =>
+  runTransaction(pool, work, async ({ run }) => {
+    const executed = await runTaskWithinCost(run, work, cost);
     work.verify?.(executed.result);
     return executed;
   });
-}

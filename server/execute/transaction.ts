@@ -16,7 +16,7 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  /** Null = what the transaction runs under already, the pre-request function included. */
+  /** Null = what an earlier task of the transaction has set still holds. */
   readonly session: SessionStatement | null;
   readonly role: string;
   readonly preRequest: PreRequest | null;
@@ -27,6 +27,8 @@ export interface Task {
   readonly estimateValues: readonly WireValue[];
   /** Indexes of the main statement's values that go in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** It may only read, also where the transaction may write. */
+  readonly readOnly: boolean;
 }
 
 /** How a transaction begins and ends. */
@@ -59,7 +61,10 @@ export interface Executed {
 
 /** An open transaction. */
 export interface Transaction {
-  /** Runs a task in it. Rejects with ApiError; the transaction is then over, whatever follows. */
+  /**
+   * Runs a task in it. A task with a session of its own finds nothing of what earlier tasks, or the functions that
+   * they called, have set. Rejects with ApiError; the transaction is then over, whatever follows.
+   */
   readonly run: (task: Task) => Promise<Executed>;
 }
 
@@ -77,6 +82,13 @@ const command = (text: string): Step => ({
 const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
+
+/** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
+const ANEW = [command('reset all'), command('set local role none')];
+
+/** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
+const SAVEPOINT = command('savepoint reading');
+const RELEASE = command('release savepoint reading');
 
 function begin({ isolation, readOnly }: TransactionMode): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
@@ -117,10 +129,7 @@ function preRequestStep({ role, preRequest }: Task): Step | null {
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  if (task.session !== null) {
-    const { key, text, values } = task.session;
-    steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  }
+  if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
   const preRequest = preRequestStep(task);
   const guard = preRequest !== null && preRequest.values.length > 0 ? steps.push(preRequest) - 1 : -1;
   if (preRequest !== null && guard < 0) steps.push(preRequest);
@@ -226,7 +235,9 @@ async function runInTrips<T>(
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
     if (failed) throw new Error('the transaction has failed already');
-    const trip = planTrip(task, isOpen ? [] : [begin(mode)], [], mode.prepared);
+    const first = isOpen ? (task.session === null ? [] : ANEW) : [begin(mode)];
+    const apart = task.readOnly && !mode.readOnly;
+    const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);

@@ -16,16 +16,16 @@ import type { PageKey, PagePlan, PlannedOrder, ReadPlan } from './types.ts';
 /** Rows on a page where no limit is given. */
 export const DEFAULT_PAGE_SIZE = 100;
 
-/** AURA112. */
+/** AURA142. */
 export const refusePage = (what: string): Error =>
-  apiError('AURA112', `There are no pages by cursor over ${what}`, {
+  apiError('AURA142', `There are no pages by cursor over ${what}`, {
     details: 'A cursor is a position among the rows of a table or view, by a key that tells them apart.',
     hint: 'Use limit and offset, or read a view.',
   });
 
 /**
  * Plans the page of a read; null where none is asked for. `read` is complete but for its range.
- * Throws ApiError AURA111 for a cursor of another order, AURA112 for aggregated rows, AURA113 where no key tells
+ * Throws ApiError AURA141 for a cursor of another order, AURA142 for aggregated rows, AURA143 where no key tells
  * rows apart.
  */
 export function planPage(
@@ -41,7 +41,7 @@ export function planPage(
   const order = digest(relation, read, keys);
   const { position } = asked;
   if (position !== null && (position.order !== order || position.values.length !== keys.length)) {
-    throw apiError('AURA111', 'The cursor belongs to another order', {
+    throw apiError('AURA141', 'The cursor belongs to another order', {
       details: 'It was made for another relation, or for its rows in another order.',
       hint: 'Send it with the relation and the order that it came from; select, filters and limit may change.',
     });
@@ -84,7 +84,7 @@ function totalOrder(relation: Relation, order: readonly PlannedOrder[]): Planned
   if (keys.some((key) => key.every((name) => named.has(name)))) return terms;
   const [key] = keys;
   if (!key) {
-    throw apiError('AURA113', `The rows of '${displayName(relation.name)}' have no key to be paged by`, {
+    throw apiError('AURA143', `The rows of '${displayName(relation.name)}' have no key to be paged by`, {
       details: 'Pages need a primary key, or a unique constraint over columns that are not null.',
       hint: 'Add one; a view has to show the primary keys of its tables. Without one, use limit and offset.',
     });

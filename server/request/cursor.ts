@@ -22,7 +22,7 @@ export interface Cursor {
 /** Makes and reads cursors under one configuration. */
 export interface Cursors {
   readonly seal: (cursor: Cursor) => string;
-  /** Throws ApiError AURA110 for what `seal` did not make. */
+  /** Throws ApiError AURA140 for what `seal` did not make. */
   readonly open: (text: string) => Cursor;
 }
 
@@ -34,7 +34,7 @@ const authenticate = (key: Buffer, payload: Buffer): Buffer =>
   createHmac('sha256', key).update(payload).digest().subarray(0, MAC_BYTES);
 
 const unreadable = (): Error =>
-  apiError('AURA110', 'The cursor cannot be read', {
+  apiError('AURA140', 'The cursor cannot be read', {
     details: 'It was not made by this server, was changed on the way, or its secret has been replaced.',
     hint: 'Take cursors as they are from the Link header; to start over, leave the cursor out.',
   });

@@ -26,8 +26,8 @@ const PAGINATION = /(?:^|,)\s*pagination=cursor\s*(?:,|$)/;
 
 /**
  * Opens the cursor and puts its values behind the request's other slots.
- * Throws ApiError AURA110 for a cursor that was not made here, AURA112 where something else says which rows are
- * wanted, AURA116 without a secret.
+ * Throws ApiError AURA140 for a cursor that was not made here, AURA142 where something else says which rows are
+ * wanted, AURA146 without a secret.
  */
 export function readPage(
   { text, skipsRows }: PageParts,
@@ -35,13 +35,13 @@ export function readPage(
   cursors: Cursors | null,
 ): AskedPage {
   if (cursors === null) {
-    throw apiError('AURA116', 'Pages by cursor are not available', {
+    throw apiError('AURA146', 'Pages by cursor are not available', {
       details: 'There is no secret to sign cursors with.',
       hint: 'Set cursor-secret; a shared jwt-secret serves as well.',
     });
   }
   if (skipsRows) {
-    throw apiError('AURA112', 'Pages by cursor cannot be combined with offset or Range', {
+    throw apiError('AURA142', 'Pages by cursor cannot be combined with offset or Range', {
       hint: 'Leave offset and Range out; limit is the size of a page.',
     });
   }

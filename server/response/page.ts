@@ -62,7 +62,7 @@ function keysOf({ keys }: ResultSet, row: number): Keys {
 
 function refuseTie(last: Keys, behind: Keys): void {
   if (last.some((value, index) => value !== behind[index])) return;
-  throw apiError('AURA114', 'The order does not tell the rows at the end of the page apart', {
+  throw apiError('AURA144', 'The order does not tell the rows at the end of the page apart', {
     details: 'Two rows have the same values in all of its keys; the next page would lose one of them.',
     hint: 'Add columns to order that tell the rows apart.',
   });
@@ -71,15 +71,15 @@ function refuseTie(last: Keys, behind: Keys): void {
 function reference(asked: AskedPage, cursor: Cursor): string {
   const query = withCursor(asked.query, asked.cursors.seal(cursor));
   if (query.length <= asked.longest) return `?${query}`;
-  throw apiError('AURA115', 'The cursor of the next page would be too long', {
+  throw apiError('AURA145', 'The cursor of the next page would be too long', {
     details: 'The values that the rows are ordered by are too long for a URL.',
     hint: 'Order by shorter columns, or raise server-max-url-length.',
   });
 }
 
 /**
- * The Link header of a page; null where it has no neighbours. Throws ApiError AURA114 where the keys do not tell
- * the rows apart, AURA115 where a link would be longer than what is served.
+ * The Link header of a page; null where it has no neighbours. Throws ApiError AURA144 where the keys do not tell
+ * the rows apart, AURA145 where a link would be longer than what is served.
  */
 export function linkHeader(page: PagePlan, asked: AskedPage, result: ResultSet): string | null {
   const { next, prev } = neighbours(page, asked.cursor, result);

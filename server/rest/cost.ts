@@ -9,7 +9,7 @@ import type { CostLimit } from '../plan/types.ts';
 export interface CostGuard {
   /** Whether the planner has to be asked before the statement is run. */
   readonly isUnknown: () => boolean;
-  /** Takes what the planner expects. Throws ApiError AURA120 where it is too much; that is not remembered. */
+  /** Takes what the planner expects. Throws ApiError AURA150 where it is too much; that is not remembered. */
   readonly check: (cost: number) => void;
 }
 
@@ -28,7 +28,7 @@ export function createCostGuard(limit: CostLimit | null, now: () => number): Cos
         knownUntil = now() + LIFETIME;
         return;
       }
-      throw apiError('AURA120', 'The request would be too expensive', {
+      throw apiError('AURA150', 'The request would be too expensive', {
         details: `PostgreSQL expects it to cost ${Math.round(cost)} units; ${setting} allows ${most}.`,
         hint: 'Filter by columns that have an index, or ask for fewer rows or embeds.',
       });

@@ -4,61 +4,24 @@
  *   HTTP → identity → shape → plan → statements and session → transaction → answer
  */
 import type { IncomingMessage } from 'node:http';
-import type { Catalog } from '../catalog/types.ts';
-import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { runWithinCost } from '../execute/cost.ts';
-import type { Pool } from '../execute/pool.ts';
-import { type Executed, runWork, type Work } from '../execute/transaction.ts';
-import type { Authenticate } from '../identity/authenticate.ts';
+import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
-import type { Observe } from '../observe/observation.ts';
-import { planRequest } from '../plan/plan.ts';
-import type { PreRequest } from '../query/pre-request.ts';
-import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
-import {
-  canonicalQuery,
-  parseRequest,
-  type RawRequest,
-  type RequestOptions,
-  type RequestShape,
-  readShape,
-} from '../request/http.ts';
-import type { AskedPage } from '../response/page.ts';
-import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
-import { bind } from './bind.ts';
+import { parsePreconditions } from '../request/precondition.ts';
+import { type Answer, respondError } from '../response/respond.ts';
+import { serveBatch } from './batch.ts';
+import { isBatch } from './batch-document.ts';
+import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
+import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
 import { blameNesting } from './nesting.ts';
-import type { PlanCache, Planned, Prepared } from './planned.ts';
-import { respondRoot } from './root.ts';
-import type { SessionOf } from './session.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
-
-/** What requests run under until the configuration is reloaded. */
-export interface RestSettings {
-  readonly config: Config;
-  readonly options: RequestOptions;
-  readonly authenticate: Authenticate;
-  readonly sessionOf: SessionOf;
-  /** The call of `db-pre-request`. */
-  readonly preRequest: PreRequest | null;
-  readonly isolationOf: (role: string) => string | null;
-}
-
-export interface RestContext {
-  readonly settings: () => RestSettings;
-  /** Null before the first load. */
-  readonly catalog: () => Catalog | null;
-  readonly pool: Pool;
-  readonly plans: PlanCache;
-  readonly renderSession: (session: Session) => SessionStatement;
-  readonly observe: Observe;
-}
-
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
   readonly answer: Answer;
@@ -119,7 +82,7 @@ async function serve(
   signal: AbortSignal | null,
   trace: Trace,
 ): Promise<Answer> {
-  const { config, options } = settings;
+  const { config } = settings;
   const timing = createTiming(config.serverTimingEnabled);
   const authenticated = settings.authenticate(
     incoming.headers as { authorization?: string; apikey?: string },
@@ -130,101 +93,45 @@ async function serve(
   const catalog = context.catalog();
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
-  const shape = readShape(raw, options);
+  const scene: Scene = { context, settings, catalog, identity, signal };
+  if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
+  const preconditions = parsePreconditions(raw);
+  const asked = preconditions === null ? raw : inFull(raw);
+  const shape = shapeOf(scene, asked);
   timing.mark('parse');
-  const { role } = identity;
-  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
-    planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
-  );
+  const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
-    const info = answerInfo(planned.plan, catalog, role, config);
+    const info = answerInfo(scene, planned.plan);
     if (planned.plan.kind === 'root') timing.mark('transaction');
     timing.mark('response');
     return timing.onto(info);
   }
   trace.sql = planned.statements.main.text;
-  const work = workOf(context, settings, identity, raw, shape, planned, signal);
-  const executed = await execute(context.pool, work, planned).catch((error: unknown) => {
-    throw blameNesting(error, work.values);
+  const ready: Ready = { raw, shape, planned, fill: null };
+  const guarded = preconditions && guardedOf(scene, ready, preconditions);
+  if (guarded) {
+    const answer = await serveGuarded(scene, guarded);
+    timing.mark('transaction');
+    return timing.onto(answer);
+  }
+  const task = taskOf(scene, ready, null);
+  const work = {
+    ...task,
+    ...modeOf(scene, planned),
+    // what only read has nothing to undo: it is looked at after the trip
+    verify: planned.plan.readOnly ? null : planned.verify,
+  };
+  const cost = unknownCost(ready);
+  const running = cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost);
+  const executed = await running.catch((error: unknown) => {
+    throw blameNesting(error, task.values);
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const asked = {
-    range: shape.range,
-    canonicalQuery: canonicalOf(planned, shape),
-    page: pageOf(raw, shape, options.cursors, config.serverMaxUrlLength - config.restPrefix.length),
-  };
-  const answer = respond(planned.plan, asked, executed, config.clientErrorVerbosity);
+  const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
   return timing.onto(answer);
-}
-
-/** What an answer's links to other pages are made of. */
-function pageOf(
-  raw: RawRequest,
-  { page, cursor }: RequestShape,
-  cursors: RequestOptions['cursors'],
-  longest: number,
-): AskedPage | null {
-  if (page === null || cursors === null) return null;
-  const query = raw.ownQuery ?? raw.query;
-  return { cursor, query, cursors, longest: longest - raw.path.length - 1 };
-}
-
-const canonicalOf = ({ plan }: Prepared, { pairs }: RequestShape): string =>
-  plan.kind === 'read' ? canonicalQuery(pairs) : '';
-
-function workOf(
-  context: RestContext,
-  settings: RestSettings,
-  identity: Identity,
-  raw: RawRequest,
-  shape: RequestShape,
-  { plan, statements, id, binary, verify }: Prepared,
-  signal: AbortSignal | null,
-) {
-  const { config } = settings;
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
-  return {
-    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
-    role: identity.role,
-    preRequest: settings.preRequest,
-    statements,
-    key: id === null ? null : `${identity.role} ${id}`,
-    values: bind(statements.main.parameters, values),
-    estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
-    binary,
-    isolation: plan.isolation ?? settings.isolationOf(identity.role),
-    readOnly: plan.readOnly,
-    rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    // what only read has nothing to undo: it is looked at after the trip
-    verify: plan.readOnly ? null : verify,
-    authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
-    taints: plan.kind !== 'read' || settings.preRequest !== null,
-    signal,
-  };
-}
-
-/** The planner is asked for the cost where there is a limit to it and it is not known. */
-const execute = (pool: Pool, work: Work, { cost, statements }: Prepared): Promise<Executed> =>
-  cost !== null && statements.cost !== null && cost.isUnknown()
-    ? runWithinCost(pool, work, { explain: statements.cost, check: cost.check })
-    : runWork(pool, work);
-
-const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
-  preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
-
-function answerInfo(
-  plan: Extract<Planned, { kind: 'info' }>['plan'],
-  catalog: Catalog,
-  role: string,
-  config: Config,
-): Answer {
-  return plan.kind === 'allow'
-    ? respondAllow(plan.allow)
-    : respondRoot(plan, catalog, role, config.openapiMode);
 }
 
 /** The trace header comes back as it was sent. */

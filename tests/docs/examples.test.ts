@@ -3,7 +3,8 @@
  * a `json` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
  * the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
  * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
- * block says the status, which is else 200. `{next}` in a path is the cursor of the last answer's link to the next page.
+ * block says the status, which is else 200, and `← ETag: "x"` a header of the answer. `{next}` in a path is the
+ * cursor of the last answer's link to the next page.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,6 +20,8 @@ const PAGES = [
   'limits.md',
   'writing.md',
   'functions.md',
+  'batch.md',
+  'conditional-requests.md',
 ] as const;
 
 /** Settings that a page speaks of. */
@@ -36,6 +39,8 @@ interface Example {
   readonly headers: Record<string, string>;
   readonly body: string | undefined;
   readonly status: number;
+  /** Of the answer, names in lower case. */
+  readonly answered: Record<string, string>;
   /** The text of the json block that follows; null = none. */
   readonly answer: string | null;
 }
@@ -44,8 +49,12 @@ const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```json\n(.*?)^```\n)?/gms;
 
 function parseExample(flag: string | undefined, block: string, answer: string | undefined): Example {
   const status = /^→ (\d+)$/m.exec(block)?.[1];
+  const answered = [...block.matchAll(/^← ([^:]+): (.*)$/gm)].map(([, name = '', value = '']) => [
+    name.toLowerCase(),
+    value,
+  ]);
   const [head = '', ...rest] = block
-    .replace(/^→ \d+\n/m, '')
+    .replace(/^(?:→ \d+|← .*)\n/gm, '')
     .trim()
     .split('\n\n');
   const [line = '', ...headerLines] = head.split('\n');
@@ -65,6 +74,7 @@ function parseExample(flag: string | undefined, block: string, answer: string | 
     headers,
     body: rest.length === 0 ? undefined : rest.join('\n\n'),
     status: Number(status ?? 200),
+    answered: Object.fromEntries(answered),
     answer: answer ?? null,
   };
 }
@@ -112,7 +122,7 @@ describe.each(PAGES)('docs/%s', (page) => {
   });
 
   test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
-    const { method, headers, body, anonymous, status, answer } = example;
+    const { method, headers, body, anonymous, status, answered, answer } = example;
     const path = example.path.replace('%7Bnext%7D', cursorOf(links.next));
     const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await api.request(method, path, {
@@ -123,6 +133,7 @@ describe.each(PAGES)('docs/%s', (page) => {
     links = linksOf(response, path);
     answers.push(response.json === undefined ? `${response.body}\n` : show(response.json));
     expect(response.status, response.body).toBe(status);
+    expect(response.headers).toMatchObject(answered);
     if (answer !== null && process.env['UPDATE_DOCS'] !== '1')
       expect(response.json).toEqual(JSON.parse(answer));
   });

@@ -59,7 +59,7 @@ describe('aggregates', () => {
     const answer = await withApi(LOW, ({ request }) => request('GET', '/event?select=count()'));
     expect(answer.status).toBe(400);
     expect(answer.json).toEqual({
-      code: 'AURA120',
+      code: 'AURA150',
       message: 'The request would be too expensive',
       details: expect.stringMatching(
         /^PostgreSQL expects it to cost \d{4} units; db-max-aggregate-cost allows 500\.$/,
@@ -73,13 +73,13 @@ describe('aggregates', () => {
       await request('GET', '/trap?select=x.sum()'),
       await request('GET', '/trap?select=x.sum()&id=eq.1'),
     ]);
-    expect(refused?.json.code).toBe('AURA120');
+    expect(refused?.json.code).toBe('AURA150');
     expect([run?.status, run?.json.message]).toEqual([400, 'the statement was run']);
   });
 
   test('are judged by the values of the request at hand', async () => {
     await withApi(LOW, async ({ request }) => {
-      expect((await request('GET', '/event?select=count()&id=gte.0')).json.code).toBe('AURA120');
+      expect((await request('GET', '/event?select=count()&id=gte.0')).json.code).toBe('AURA150');
       // a refusal is not remembered: it was for those values
       expect((await request('GET', '/event?select=count()&id=gte.79999')).json).toEqual([{ count: 2 }]);
     });
@@ -88,7 +88,7 @@ describe('aggregates', () => {
   test('are bounded in embeds and in spreads, too', async () => {
     await withApi(LOW, async ({ request }) => {
       for (const path of ['/place?select=name,event(count)', '/event?select=size.sum(),...place(name)']) {
-        expect([path, (await request('GET', path)).json.code]).toEqual([path, 'AURA120']);
+        expect([path, (await request('GET', path)).json.code]).toEqual([path, 'AURA150']);
       }
     });
   });
@@ -111,7 +111,7 @@ describe('db-max-cost', () => {
     expect((await withApi(LOW, ({ request }) => request('GET', path))).status).toBe(200);
     await withApi({ 'db-max-cost': 500 }, async ({ request }) => {
       const answer = await request('GET', path);
-      expect(answer.json.code).toBe('AURA120');
+      expect(answer.json.code).toBe('AURA150');
       expect(answer.json.details).toContain('db-max-cost allows 500');
       expect((await request('HEAD', path)).status).toBe(400);
       expect((await request('GET', '/event?select=id&order=id&limit=1')).json).toEqual([{ id: 1 }]);
@@ -132,7 +132,7 @@ describe('db-max-cost', () => {
     await withApi({ 'db-max-cost': 500 }, async ({ request }) => {
       const path = '/event?select=id&order=id&limit=1';
       const headers = { Prefer: 'count=exact' };
-      expect((await request('GET', path, { headers })).json.code).toBe('AURA120');
+      expect((await request('GET', path, { headers })).json.code).toBe('AURA150');
     });
   });
 
@@ -154,7 +154,7 @@ describe('db-max-cost', () => {
           headers: { Accept: `application/vnd.pgrst.plan+json${options}` },
         });
       expect((await plan('')).status).toBe(200);
-      expect((await plan('; options=analyze')).json.code).toBe('AURA120');
+      expect((await plan('; options=analyze')).json.code).toBe('AURA150');
     });
   });
 });
@@ -166,6 +166,21 @@ describe('a read whose cost is asked for', () => {
       expect([denied.status, denied.json.code]).toEqual([401, '42501']);
       const own = await request('GET', '/event?select=count()&id=lte.6', { headers: { 'X-Kind': 'k1' } });
       expect(own.json).toEqual([{ count: 2 }]);
+    });
+  });
+
+  test('may be one of a batch', async () => {
+    await withApi({ ...LOW, 'db-pre-request': 'note_call' }, async ({ request }) => {
+      const batch = (...paths: string[]) =>
+        request('POST', '/', {
+          headers: { 'Content-Type': 'application/vnd.aura.batch+json' },
+          body: JSON.stringify({ requests: paths.map((path) => ({ method: 'GET', path })) }),
+        });
+      const cheap = await batch('/event?select=id&id=eq.1', '/event?select=id.max()&id=lt.{#/0/body/0/id}');
+      expect(cheap.json.results[1].body).toEqual([{ max: null }]);
+      expect(cheap.json.results[1].headers['x-calls']).toBe('1');
+      const dear = await batch('/event?select=id&id=eq.1', '/event?select=count()&id=gte.{#/0/body/0/id}');
+      expect([dear.status, dear.json.code]).toEqual([400, 'AURA150']);
     });
   });
 
