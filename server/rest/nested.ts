@@ -99,7 +99,7 @@ export function runNested(nested: NestedRun, prepared: PreparedNested, body: str
     const taskOf = createTasks(nested);
     const written: WrittenLevels = new Map();
     const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> =>
-      (await transaction.run(taskOf({ main: statement, estimate: null }, id, rows))).rows;
+      (await transaction.run(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
     await writeLevel({ context, plan, statements, groups, run, written }, root, null);
     const rows = answeredRows(root, written, answeredColumns(plan));
     const id = prepared.id === null ? null : String(prepared.id);
