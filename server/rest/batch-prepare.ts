@@ -97,6 +97,11 @@ export function prepareStep(outer: Outer, step: BatchStep, json: string | null):
   refuseMarks(shape, step.address);
   const planned = plannedOf(scene, asked, shape);
   if (planned.kind === 'info') return { kind: 'info', plan: planned.plan };
+  if (planned.kind === 'nested') {
+    throw apiError('AURA128', 'A nested write cannot be a step of a batch', {
+      hint: 'Write each level by a request of its own, and refer to the keys of earlier ones.',
+    });
+  }
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
   refuseOtherTransaction(outer, planned, guarded !== null);

@@ -10,7 +10,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import { type Executed, runTransaction, type Transaction } from '../execute/transaction.ts';
+import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
 import type { WritePlan } from '../plan/types.ts';
 import type { RawRequest } from '../request/http.ts';
 import type { Preconditions } from '../request/precondition.ts';
@@ -91,7 +91,7 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
   const raw = lookOf(ready);
   const shape = shapeOf(scene, raw);
   const planned = plannedOf(scene, raw, shape);
-  if (planned.kind === 'info') throw new Error('a GET of a relation was planned as something else');
+  if (planned.kind !== 'database') throw new Error('a GET of a relation was planned as something else');
   return { write: ready, look: { raw, shape, planned, fill: ready.fill }, preconditions };
 }
 
@@ -130,13 +130,13 @@ export async function runGuarded(
   const seen = await run(looking);
   if (seen.result.page > 1) throw severalRows();
   refuseUnlessSeen(preconditions, seen.result.page === 0 ? null : tagOf(answerTo(scene, look, seen)));
-  const executed = await run({ ...writing, session: null, preRequest: null });
+  const executed = await run(afterFirst(writing));
   write.planned.verify?.(executed.result);
   verifyWritten(plan, executed, preconditions);
   const answer = answerTo(scene, write, executed);
   // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
   if (plan.mutation !== 'update' || rollback || !scene.settings.config.serverEtagEnabled) return answer;
-  const now = await run({ ...looking, session: null, preRequest: null });
+  const now = await run(afterFirst(looking));
   const tag = now.result.page === 1 ? tagOf(answerTo(scene, look, now)) : null;
   return tag === null ? answer : { ...answer, headers: { ...answer.headers, ETag: tag } };
 }
@@ -149,9 +149,17 @@ export const guards = (isolation: string | null): boolean => isolation !== null 
 const SERIALIZATION_FAILURE = '40001';
 const MOST_ATTEMPTS = 5;
 
+/** Under what an earlier task of the transaction has set: nothing prepared where that may be another role. */
+const afterFirst = (task: Task): Task => ({
+  ...task,
+  session: null,
+  preRequest: null,
+  key: task.preRequest?.changesRole() === true ? null : task.key,
+});
+
 /** Runs a guarded write in a transaction of its own, again where another one came in between. */
 export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answer> {
-  const mode = modeOf(scene, guarded.write.planned);
+  const mode = modeOf(scene, guarded.write.planned.plan);
   const isolation = guards(mode.isolation) ? mode.isolation : 'repeatable read';
   for (let attempt = 1; ; attempt += 1) {
     try {

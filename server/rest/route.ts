@@ -6,11 +6,12 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import { runWithinCost } from '../execute/cost.ts';
 import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
 import { parsePreconditions } from '../request/precondition.ts';
-import { type Answer, respondError } from '../response/respond.ts';
+import { type Answer, respond, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
 import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
@@ -18,8 +19,9 @@ import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
-import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
@@ -106,7 +108,18 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  trace.sql = planned.statements.main.text;
+  const traceSql = (text: string): void => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+  };
+  if (planned.kind === 'nested') {
+    const executed = await writeNested(scene, raw, planned, traceSql);
+    timing.mark('transaction');
+    const asked = { range: shape.range, page: null, canonicalQuery: '' };
+    const answer = respond(planned.plan.write, asked, executed, config.clientErrorVerbosity);
+    timing.mark('response');
+    return timing.onto(answer);
+  }
+  traceSql(planned.statements.main.text);
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
   if (guarded) {
@@ -115,12 +128,15 @@ async function serve(
     return timing.onto(answer);
   }
   const task = taskOf(scene, ready, null);
-  const executed = await runWork(context.pool, {
+  const work = {
     ...task,
-    ...modeOf(scene, planned),
+    ...modeOf(scene, planned.plan),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
-  }).catch((error: unknown) => {
+  };
+  const cost = unknownCost(ready);
+  const running = cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost);
+  const executed = await running.catch((error: unknown) => {
     throw blameNesting(error, task.values);
   });
   timing.mark('transaction');

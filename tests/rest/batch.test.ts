@@ -935,6 +935,11 @@ describe('the document', () => {
     expect((await batch([post('/', {})])).json).toMatchObject({ code: 'PGRST117', step: { index: 0 } });
   });
 
+  test('a nested write is no step: its levels are', async () => {
+    const nested = post('/customer', { name: 'Nested', orders: [{ note: 'x' }] });
+    expect((await batch([nested])).json).toMatchObject({ code: 'AURA128', step: { index: 0 } });
+  });
+
   test('it has at most so many requests', async () => {
     const many = Array.from({ length: 61 }, () => get('/customer'));
     expect((await batch(many)).json).toMatchObject({ code: 'AURA121', step: null });
