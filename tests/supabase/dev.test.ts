@@ -20,6 +20,7 @@ test('a project is served as it is, follows what is saved, and says what it lack
   expect(printed).toContain('Aura 1.2.3 serves tool-library\n');
   expect(printed).toContain('Changes in supabase/migrations/ are applied as you save them.');
   expect(printed).toMatch(/database +postgresql:\/\/postgres:postgres@127\.0\.0\.1:\d+\/postgres\n/);
+  expect(printed).toMatch(/publishable key +sb_publishable_\w+\n +secret key +sb_secret_[\w-]+\n/);
   expect(printed).toContain(
     'This PostgreSQL has no extension vector; what needs it was left out: supabase/migrations/20240301100000_recommendations.sql, lines 2, 5, 9, 10, 12 and 15.',
   );
