@@ -84,10 +84,18 @@ test('what config.toml says counts', async () => {
 
 test('the project is the folder itself or its supabase/, and needs no config.toml there', async () => {
   const folder = await makeFolder();
-  await writeFiles(folder, { 'supabase/migrations/1_a.sql': 'select 1', 'other/config.toml': '' });
+  await writeFiles(folder, {
+    'supabase/migrations/1_a.sql': 'select 1',
+    'other/config.toml': '# settings\n[api]\n',
+    'more/config.toml': '',
+    'more/migrations/1_a.sql': '',
+    'site/config.toml': 'title = "A site"',
+  });
   expect(await findSupabaseFolder(folder)).toMatchObject({ prefix: 'supabase/' });
   expect(await findSupabaseFolder(join(folder, 'supabase'))).toMatchObject({ prefix: '' });
   expect(await findSupabaseFolder(join(folder, 'other'))).toMatchObject({ prefix: '' });
+  expect(await findSupabaseFolder(join(folder, 'more'))).toMatchObject({ prefix: '' });
+  expect(await findSupabaseFolder(join(folder, 'site'))).toBeNull();
   expect((await openProject(folder)).title).toBe(folder.split('/').at(-1));
   await mkdir(join(folder, 'sql'));
   expect(await findSupabaseFolder(folder)).toBeNull();
