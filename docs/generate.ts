@@ -6,9 +6,14 @@ import { databaseSettings } from '../server/config/database.ts';
 import { httpSettings } from '../server/config/http.ts';
 import { jwtSettings } from '../server/config/jwt.ts';
 import type { Section, Setting } from '../server/config/setting.ts';
+import { codes } from '../server/errors/codes.ts';
+import { sqlStatuses } from '../server/errors/postgres.ts';
 
 /** Pages by their file names in this folder. */
-export const pages: Readonly<Record<string, () => string>> = { 'settings.md': renderSettings };
+export const pages: Readonly<Record<string, () => string>> = {
+  'settings.md': renderSettings,
+  'errors.md': renderErrors,
+};
 
 const SECTIONS: readonly (readonly [title: string, settings: Section])[] = [
   ['Database', databaseSettings],
@@ -67,6 +72,50 @@ function renderSetting(name: string, setting: Setting<unknown>): string {
 function renderDefault(setting: Setting<unknown>): string {
   if (setting.defaultNote !== null) return setting.defaultNote;
   return `\`${setting.kind.render(setting.default).replace(/^"(.*)"$/, '$1')}\``;
+}
+
+const ERRORS_INTRODUCTION = `# Errors
+
+<!-- Generated from server/errors by \`npm run docs\`: do not edit. -->
+
+Every error has PostgreSQL's four fields, and a status that says the same to HTTP:
+
+\`\`\`
+{"code": "PGRST205", "details": null, "hint": "Perhaps you meant the table 'public.tasks'", "message": "Could not find the table 'public.task' in the schema cache"}
+\`\`\`
+
+Codes that begin with PGRST are PostgREST's, for the same conditions, with the same messages; where PostgREST has no
+hint there is none here. Codes that begin with AURA are Aura's own. All others are PostgreSQL's SQLSTATEs: what the
+database refused, in its own words. With \`client-error-verbosity = minimal\` only code and message are sent. An error
+that nobody foresaw is answered PGRSTX00 without its cause, which the log has.
+`;
+
+const SQL_INTRODUCTION = `## From PostgreSQL
+
+What PostgreSQL raises keeps its code, message, detail and hint. The status follows from the code; of two lines that
+fit the longer code counts, and what is in none is answered 400. \`42501\` (insufficient privilege) is 401 for the
+anonymous role and 403 for others. A function chooses a status itself with SQLSTATE \`PT404\` and the like, or
+everything with \`PGRST\`.
+
+| SQLSTATE begins with | status |
+| -------------------- | ------ |
+`;
+
+function renderErrors(): string {
+  const groups: readonly (readonly [title: string, prefix: RegExp])[] = [
+    ['The database and the server', /^(?:PGRST(?:0|X)|AURA0)/],
+    ['The request', /^(?:PGRST1|AURA1)/],
+    ['The catalog', /^(?:PGRST2|AURA2)/],
+    ['Tokens', /^(?:PGRST3|AURA3)/],
+  ];
+  const sections = groups.map(([title, prefix]) => {
+    const entries = Object.entries(codes)
+      .filter(([code]) => prefix.test(code))
+      .map(([code, { status, meaning, remedy }]) => `**${code}** (${status}). ${meaning} ${remedy}\n`);
+    return `## ${title}\n\n${entries.join('\n')}`;
+  });
+  const rows = sqlStatuses.map(([prefix, status]) => `| \`${prefix}\` | ${status} |`);
+  return `${ERRORS_INTRODUCTION}\n${sections.join('\n')}\n${SQL_INTRODUCTION}${rows.join('\n')}\n`;
 }
 
 if (import.meta.main) {

@@ -12,8 +12,9 @@ import { renderProblem } from './cli/problem.ts';
 import type { Serve } from './cli/serve.ts';
 import { renderSettings, runStart, type StartOptions } from './cli/start.ts';
 import { createSteps } from './cli/steps.ts';
+import { renderToken, type TokenOptions } from './cli/token.ts';
 import { settings } from './config.ts';
-import { repositoryFile } from './project/files.ts';
+import { repositoryFile } from './host/files.ts';
 import { settingsFile } from './project/folder.ts';
 
 const parsePort = (text: string): number => {
@@ -38,15 +39,25 @@ const addDev = (program: Command, version: string): void => {
     .command('dev')
     .summary('run a project folder: database, schema, API')
     .description('Runs a project folder on an embedded PostgreSQL and applies its changes as they are saved.')
-    .option('--project-dir <dir>', 'the folder with aura.toml, sql/, policies/ and seed.sql', '.')
-    .option('--port <n>', 'the port of the API', parsePort, 54_321)
-    .option('--db-port <n>', 'the port of the embedded database', parsePort, 54_322)
+    .option(
+      '--project-dir <dir>',
+      "the folder with sql/, policies/ and seed.sql, or a Supabase project's",
+      '.',
+    )
+    .option('--port <n>', 'the port of the API (default: 54321, or what config.toml says)', parsePort)
+    .option('--db-port <n>', 'the port of the embedded database (default: 54322, or likewise)', parsePort)
     .option('--db-uri <uri>', 'a database that runs elsewhere, in place of the embedded one')
     .option('--data-dir <dir>', "the embedded database's folder (default: .aura/postgres in the project)")
-    .action(async (given: Partial<DevOptions> & Pick<DevOptions, 'projectDir' | 'port' | 'dbPort'>) => {
+    .action(async (given: Partial<DevOptions> & Pick<DevOptions, 'projectDir'>) => {
       const interrupt = listenForInterrupt();
       await runDev(
-        { ...given, dbUri: given.dbUri ?? null, dataDir: given.dataDir ?? null },
+        {
+          projectDir: given.projectDir,
+          port: given.port ?? null,
+          dbPort: given.dbPort ?? null,
+          dbUri: given.dbUri ?? null,
+          dataDir: given.dataDir ?? null,
+        },
         {
           version,
           serve: serveAs(version),
@@ -57,6 +68,39 @@ const addDev = (program: Command, version: string): void => {
         },
       );
       interrupt.release();
+    });
+};
+
+const parseLifetime = (text: string): number => {
+  const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+  const [, count = '', unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (units[unit] ?? 0);
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError('It must be a number with s, m, h or d: 30m, 12h, 7d.');
+};
+
+const parseClaims = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const claims: unknown = JSON.parse(text);
+    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims)) return { ...claims };
+  } catch {
+    // said below
+  }
+  throw new InvalidArgumentError('It must be a JSON object.');
+};
+
+const addToken = (program: Command): void => {
+  program
+    .command('token')
+    .summary('print a token of a project for development')
+    .description("Prints a token that a project's server accepts, signed with the project's own secret.")
+    .option('--project-dir <dir>', 'the project folder', '.')
+    .option('--role <role>', 'the role to run as', 'authenticated')
+    .option('--sub <id>', 'who it is: the claim sub')
+    .option('--claims <json>', 'further claims', parseClaims, {})
+    .option('--expires <time>', 'how long it is good for', parseLifetime, 12 * 3600)
+    .action(async (options: TokenOptions) => {
+      process.stdout.write(`${await renderToken(options)}\n`);
     });
 };
 
@@ -123,6 +167,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   addDev(program, version);
   addStart(program, version);
   addInspect(program);
+  addToken(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -15,7 +15,7 @@ export interface PostgresError {
 }
 
 /** Statuses by SQLSTATE, the longest prefix first; anything else is the client's doing: 400. */
-const STATUSES: readonly (readonly [prefix: string, status: number])[] = [
+export const sqlStatuses: readonly (readonly [prefix: string, status: number])[] = [
   ['23503', 409], // foreign_key_violation
   ['23505', 409], // unique_violation
   ['25006', 405], // read_only_sql_transaction
@@ -61,7 +61,7 @@ function statusOf({ code, message }: PostgresError, authenticated: boolean): num
     const chosen = /^\d+$/.test(code.slice(2)) ? Number(code.slice(2)) : 500;
     return inRange(chosen) ? chosen : 500;
   }
-  return STATUSES.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400;
+  return sqlStatuses.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400;
 }
 
 const inRange = (status: number): boolean => status >= 200 && status <= 599;

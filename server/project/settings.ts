@@ -17,7 +17,7 @@ export interface DevelopmentSettings {
 }
 
 /** The bytes that sign HS256 tokens, if the configuration has such. */
-const signingSecret = (config: Config): Buffer | null => {
+export const signingSecret = (config: Config): Buffer | null => {
   const { keys } = parseKeys(config.jwtSecret ?? '', config.jwtSecretIsBase64);
   return keys.find((key) => key.secret !== null && key.algorithms.includes('HS256'))?.secret ?? null;
 };

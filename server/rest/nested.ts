@@ -7,6 +7,7 @@ import { type Executed, runTransaction, type Task, type TransactionMode } from '
 import type { PlanContext } from '../plan/context.ts';
 import { answeredColumns, holdsJson } from '../plan/level.ts';
 import { type Place, planRoot, refuseUnknownOptions } from '../plan/nested.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statements } from '../query/statement.ts';
 import { refuseUnlessObjects } from '../request/payload.ts';
@@ -24,7 +25,7 @@ export interface NestedRun {
   readonly pool: Pool;
   readonly mode: TransactionMode;
   readonly session: SessionStatement;
-  readonly preRequest: string | null;
+  readonly preRequest: PreRequest | null;
   readonly context: PlanContext;
   readonly statements: LevelStatements;
   /** Told the SQL of every statement. */
@@ -36,15 +37,18 @@ const NO_BINARY: ReadonlySet<number> = new Set();
 /** Tasks of one transaction: the first opens the session. */
 function createTasks({ session, preRequest, context, onSql }: NestedRun) {
   let isFirst = true;
+  // under which role statements would be prepared is then not known
+  const mayKeep = preRequest?.changesRole() !== true;
   return (statements: Statements, id: string | null, body: string): Task => {
     const opens = isFirst;
     isFirst = false;
     onSql(statements.main.text);
     return {
       session: opens ? session : null,
+      role: context.role,
       preRequest: opens ? preRequest : null,
       statements,
-      key: id === null ? null : `${context.role} ${id}`,
+      key: id === null || !mayKeep ? null : `${context.role} ${id}`,
       values: bind(statements.main.parameters, { slots: [], body, offset: 0 }),
       estimateValues: [],
       binary: NO_BINARY,

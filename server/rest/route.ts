@@ -15,6 +15,7 @@ import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan } from '../plan/types.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import {
@@ -29,8 +30,10 @@ import { decodeText } from '../request/payload.ts';
 import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
 import { runNested } from './nested.ts';
+import { blameNesting } from './nesting.ts';
 import type { PlanCache, Planned, Prepared, PreparedNested } from './planned.ts';
 import { respondRoot } from './root.ts';
 import type { SessionOf } from './session.ts';
@@ -42,8 +45,8 @@ export interface RestSettings {
   readonly options: RequestOptions;
   readonly authenticate: Authenticate;
   readonly sessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
+  /** The call of `db-pre-request`. */
+  readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
 }
 
@@ -93,7 +96,11 @@ export async function serveRest(
   try {
     answer = await serve(context, settings, incoming, signal, trace);
   } catch (error) {
-    const refusal = asApiError(context, error, requestId);
+    const refusal = discreet(
+      asApiError(context, error, requestId),
+      context.catalog(),
+      trace.identity?.role ?? null,
+    );
     errorCode = refusal.code;
     answer = respondError(refusal, config.clientErrorVerbosity);
   }
@@ -127,7 +134,7 @@ async function serve(
   const shape = readShape(raw, options);
   timing.mark('parse');
   const { role } = identity;
-  const planned = context.plans.get(catalog, `${role}\0${shape.key}`, () =>
+  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
@@ -172,16 +179,20 @@ function run(
   planned: Prepared,
 ): Promise<Executed> {
   trace.sql = planned.statements.main.text;
-  return runWork(context.pool, workOf(context, settings, identity, raw, shape, planned, signal));
+  const work = workOf(context, settings, identity, raw, shape, planned, signal);
+  return runWork(context.pool, work).catch((error: unknown) => {
+    throw blameNesting(error, work.values);
+  });
 }
 
-function writeNested(
+async function writeNested(
   context: RestContext,
   settings: RestSettings,
   { identity, raw, catalog, signal, trace }: Serving,
   planned: PreparedNested,
 ): Promise<Executed> {
   const { write } = planned.plan;
+  const body = decodeText(raw.body);
   return runNested(
     {
       pool: context.pool,
@@ -195,8 +206,10 @@ function writeNested(
       },
     },
     planned,
-    decodeText(raw.body),
-  );
+    body,
+  ).catch((error: unknown) => {
+    throw blameNesting(error, [body]);
+  });
 }
 
 const modeOf = (
@@ -210,6 +223,7 @@ const modeOf = (
   rollback: rollsBack(settings.config.dbTxEnd, plan.preferences.transaction),
   authenticated: identity.role !== settings.config.dbAnonRole,
   prepared: settings.config.dbPreparedStatements,
+  taints: plan.kind !== 'read' || settings.preRequest !== null,
   signal,
 });
 
@@ -225,6 +239,7 @@ function workOf(
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   return {
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    role: identity.role,
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,

@@ -138,7 +138,8 @@ test('the server is configured for the project: its secret, the anonymous role, 
 });
 
 test('the banner shows where everything is, both keys, and a line that works when pasted', async () => {
-  const session = await run(PROJECT, await onTestDatabase());
+  const database = await onTestDatabase();
+  const session = await run(PROJECT, database);
   await session.up;
   const text = session.printed();
   const { port } = session.options;
@@ -150,7 +151,9 @@ test('the banner shows where everything is, both keys, and a line that works whe
   const roleOf = (key = ''): unknown =>
     JSON.parse(Buffer.from(key.split('.')[1] ?? '', 'base64url').toString()).role;
   expect([roleOf(anon), roleOf(service)]).toEqual(['anon', 'service_role']);
-  expect(text).toMatch(/database +postgresql:\/\/\S+:\*{8}@/);
+  const { host, password } = new URL(database.dbUri);
+  expect(/database +(postgresql:\S+)/.exec(text)?.[1]).toContain(host);
+  if (password !== '') expect(text).not.toContain(password);
   const line = /^ {2}(curl .*)$/m.exec(text)?.[1] ?? '';
   expect(line).toBe(`curl 'http://127.0.0.1:${port}/rest/v1/things?limit=3' -H 'apikey: ${anon}'`);
   const { stdout } = await promisify(execFile)('sh', ['-c', line]);

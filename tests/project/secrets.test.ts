@@ -59,8 +59,18 @@ test('roles are made where missing, and authenticator logs in and may become eac
   expect(attributes).toEqual({ service: true, others: false });
 });
 
-test("on a server of others, authenticator's password is never changed: the start is refused", async () => {
+test("on a server of others, authenticator's password is never changed: the start is refused", async ({
+  skip,
+}) => {
   const database = await createDatabase();
+  const trusted = await openConnection(withLogin(database.uri, 'authenticator', 'not the password')).catch(
+    () => null,
+  );
+  if (trusted !== null) {
+    await trusted.close();
+    await database.close();
+    return skip('the server named by TEST_DB_URI lets everybody in without a password');
+  }
   const connection = await openConnection(database.uri);
   onTestFinished(async () => {
     await connection.close();

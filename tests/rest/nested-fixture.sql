@@ -201,7 +201,7 @@ grant select, insert, update on all tables in schema public to anon;
 grant usage on all sequences in schema public to anon;
 revoke all on notes, note_lines, labels, note_labels from anon;
 grant select (id, title, owner), insert (title, owner, id), update (title) on notes to authenticated;
-grant select, insert, update on note_lines, labels, note_labels to authenticated;
+grant select, insert, update on note_lines, labels, note_labels, drafts, open_note_labels to authenticated;
 create table write_only (id int primary key, name text);
 create table write_only_parts (id int primary key, parent_id int references write_only, name text);
 grant insert on write_only_parts to anon;

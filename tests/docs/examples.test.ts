@@ -1,0 +1,122 @@
+/**
+ * The HTTP of the documentation, page by page, against the example project: each `http` block is sent, and where
+ * a `json` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
+ * the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
+ * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
+ * block says the status, which is else 200. Of a `json in part` block only what it has must be in the answer.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Api, startApi } from '../support/api.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { loadTracks, people } from '../support/tracks.ts';
+
+const PAGES = ['getting-started.md', 'reading.md', 'writing.md', 'nested-writes.md', 'functions.md'] as const;
+
+const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
+
+interface Example {
+  readonly title: string;
+  readonly anonymous: boolean;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body: string | undefined;
+  readonly status: number;
+  /** The text of the json block that follows; null = none. */
+  readonly answer: string | null;
+  /** The answer has more than the page shows. */
+  readonly inPart: boolean;
+}
+
+const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```json( in part)?\n(.*?)^```\n)?/gms;
+
+function parseExample(
+  flag: string | undefined,
+  block: string,
+  part: string | undefined,
+  answer: string | undefined,
+): Example {
+  const status = /^→ (\d+)$/m.exec(block)?.[1];
+  const [head = '', ...rest] = block
+    .replace(/^→ \d+\n/m, '')
+    .trim()
+    .split('\n\n');
+  const [line = '', ...headerLines] = head.split('\n');
+  // a long path goes on in indented lines
+  const folded = headerLines.filter((text) => text.startsWith(' '));
+  const [method = '', ...path] = [line, ...folded.map((text) => text.trim())].join('').split(' ');
+  const headers = Object.fromEntries(
+    headerLines
+      .filter((text) => !text.startsWith(' '))
+      .map((text) => text.split(/: (.*)/s) as [string, string]),
+  );
+  return {
+    title: line,
+    anonymous: flag !== undefined,
+    method,
+    path: encodeURI(path.join(' ')).replaceAll('%25', '%'),
+    headers,
+    body: rest.length === 0 ? undefined : rest.join('\n\n'),
+    status: Number(status ?? 200),
+    answer: answer ?? null,
+    inPart: part !== undefined,
+  };
+}
+
+const examplesOf = (page: string): Example[] =>
+  [...readFileSync(file(page), 'utf8').matchAll(BLOCK)].map(([, flag, block = '', part, answer]) =>
+    parseExample(flag, block, part, answer),
+  );
+
+/** One row a line, as the pages show it. */
+const show = (value: unknown): string => {
+  if (!Array.isArray(value)) return `${JSON.stringify(value, null, 2)}\n`;
+  return value.length === 0
+    ? '[]\n'
+    : `[\n${value.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`;
+};
+
+describe.each(PAGES)('docs/%s', (page) => {
+  const examples = examplesOf(page);
+  const answers: string[] = [];
+  let database: TestDatabase;
+  let api: Api;
+
+  beforeAll(async () => {
+    database = await createDatabase(await loadTracks());
+    api = await startApi(database, { 'require-rls': 'enforce', 'db-aggregates-enabled': true });
+  });
+  afterAll(async () => {
+    await api.close();
+    await database.close();
+    if (process.env['UPDATE_DOCS'] !== '1') return;
+    let index = 0;
+    const text = readFileSync(file(page), 'utf8').replace(BLOCK, (all, _flag, _block, part, answer) => {
+      const fresh = answers[index++] ?? '';
+      return answer === undefined || part !== undefined
+        ? all
+        : all.replace(`\`\`\`json\n${answer}`, `\`\`\`json\n${fresh}`);
+    });
+    writeFileSync(file(page), text);
+  });
+
+  test('has requests to send', () => {
+    expect(examples.length).toBeGreaterThan(0);
+  });
+
+  test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
+    const { method, path, headers, body, anonymous, status, answer, inPart } = example;
+    const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const response = await api.request(method, path, {
+      headers: { ...type, ...headers },
+      ...(body === undefined ? {} : { body }),
+      ...(anonymous ? {} : { as: { role: 'authenticated', sub: people.mira } }),
+    });
+    answers.push(response.json === undefined ? `${response.body}\n` : show(response.json));
+    expect(response.status, response.body).toBe(status);
+    if (answer === null || process.env['UPDATE_DOCS'] === '1') return;
+    if (inPart) expect(response.json).toMatchObject(JSON.parse(answer));
+    else expect(response.json).toEqual(JSON.parse(answer));
+  });
+});
