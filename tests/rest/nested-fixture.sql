@@ -183,6 +183,7 @@ alter table notes enable row level security;
 alter table note_lines enable row level security;
 alter table labels enable row level security;
 alter table note_labels enable row level security;
+create table hidden_remarks (id bigint primary key, post_id bigint references posts);
 create function me() returns text stable language sql as $$ select current_setting('request.jwt.claims', true)::json ->> 'sub' $$;
 create policy own on notes to authenticated using (owner = me());
 create policy own on note_lines to authenticated
@@ -199,6 +200,7 @@ alter table eggs add hen_id int references hens deferrable initially deferred;
 
 grant select, insert, update on all tables in schema public to anon;
 grant usage on all sequences in schema public to anon;
+revoke all on hidden_remarks from anon;
 revoke all on notes, note_lines, labels, note_labels from anon;
 grant select (id, title, owner), insert (title, owner, id), update (title) on notes to authenticated;
 grant select, insert, update on note_lines, labels, note_labels, drafts, open_note_labels to authenticated;

@@ -110,7 +110,7 @@ test.each([
   ],
   ['a computed relationship to many', { title: 't', my_comments: [] }, 'AURA201', 'computed by a function'],
   ['a computed relationship to one', { title: 't', last_comment: {} }, 'AURA201', 'computed by a function'],
-  ['a read-only view', { title: 't', short_comments: [{ body: 'a' }] }, 'AURA201', 'a view takes no rows'],
+  ['a read-only view', { title: 't', short_comments: [{ body: 'a' }] }, 'AURA201', 'The view takes no rows.'],
   ['a computed column', { title: 't', loud_title: 'T', comments: [] }, 'PGRST204', "'loud_title'"],
 ])('%s is refused, and nothing is written', async (_what, body, code, said) => {
   const answer = await fixture.post('/posts', body);

@@ -148,6 +148,11 @@ test('with require-rls = enforce every relation that is written must be protecte
   expect(junction.json.message).toContain('open_note_labels');
 });
 
+test('no error names a relation that the role may not see', async () => {
+  const answer = await fixture.post('/posts', { title: 't', 'x:hidden_remarks': [{ y: 1 }] });
+  expect(answer.json.message).toBe("Could not find the 'y' column of 'x' in the schema cache");
+});
+
 test('every level runs under the role that the pre-request function chose', async () => {
   await fixture.database.query(`
     create function choose() returns void language plpgsql as $$
