@@ -180,22 +180,22 @@ export const codes = {
     'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
     'Give every object the columns that `on` names, and no key twice.',
   ),
-  AURA120: entry(
+  AURA140: entry(
     400,
     'A value of a nested body is not what its embed takes, or two embeds of an object have one name.',
     'Give a to-one embed an object or null and a to-many embed an array of objects; tell embeds apart by aliases.',
   ),
-  AURA121: entry(
+  AURA141: entry(
     413,
     'A nested body has more objects than `db-max-nested-objects`, or more places for them than one request may have.',
     'Send it in several requests, or raise the setting.',
   ),
-  AURA122: entry(
+  AURA142: entry(
     400,
     'An object of a nested body gives a key column another value than the row has that it is joined to.',
     'Leave the column out: it is filled from the other row.',
   ),
-  AURA123: entry(
+  AURA143: entry(
     409,
     'An object of a nested body did not become a row of its own; nothing was written.',
     'Look for triggers that skip rows, and whether the row that exists already may be seen.',

@@ -265,12 +265,12 @@ export const cannotWrite = (path: readonly string[], details: string): Error =>
   });
 
 const sameAsColumn = (name: string, relation: string): Error =>
-  apiError('AURA120', `An embed is called '${name}' like a column of '${relation}'`, {
+  apiError('AURA140', `An embed is called '${name}' like a column of '${relation}'`, {
     hint: 'Give it another alias.',
   });
 
 const tooManyPlaces = (): Error =>
-  apiError('AURA121', 'The body has too many different embeds', {
+  apiError('AURA141', 'The body has too many different embeds', {
     details: `At most ${MOST_PLACES} are written by one request.`,
     hint: 'Send it in several requests.',
   });

@@ -60,14 +60,14 @@ export function whereIs(row: TreeRow): string {
 }
 
 const misshapen = (message: string, where: string, hint: string): Error =>
-  apiError('AURA120', message, {
+  apiError('AURA140', message, {
     details: where === '' ? null : `It stands at ${where.replace(/^\./, '')} in the body.`,
     hint,
   });
 
 /**
  * Reads a body, an object or an array of objects, whose text is known to be JSON.
- * Throws AURA120 for values that are not what their embeds take, AURA121 for more than `mostObjects` objects, and
+ * Throws AURA140 for values that are not what their embeds take, AURA141 for more than `mostObjects` objects, and
  * what the places throw.
  */
 export function readTree<P extends TreePlace<P>>(text: string, root: P, mostObjects: number): TreeLevel<P> {
@@ -129,7 +129,7 @@ export function readTree<P extends TreePlace<P>>(text: string, root: P, mostObje
 }
 
 const tooMany = (most: number): Error =>
-  apiError('AURA121', 'The body nests too many objects', {
+  apiError('AURA141', 'The body nests too many objects', {
     details: `At most ${most} objects are written by one request.`,
     hint: 'Send them in several requests, or raise db-max-nested-objects.',
   });

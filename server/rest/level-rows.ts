@@ -188,9 +188,9 @@ export function createRowWriter(
   return { content, numbered: (row, text) => `${start}${row.index + 1}${text}` };
 }
 
-/** AURA122. */
+/** AURA142. */
 export const contradiction = (row: TreeRow): Error =>
-  apiError('AURA122', 'A row is joined to another one than its columns say', {
+  apiError('AURA142', 'A row is joined to another one than its columns say', {
     details: `It stands at ${whereIs(row) || 'the root'} in the body.`,
     hint: 'Leave out the columns that hold the key: they are filled from the other row.',
   });
@@ -209,7 +209,7 @@ export function mayDisagree(rows: readonly TreeRow[], sources: readonly KeySourc
 
 /**
  * Whether two sources seem to give a column of the row different values; only PostgreSQL can tell by its types.
- * Throws AURA122 for an embed that is null where the columns that refer to it are all given.
+ * Throws AURA142 for an embed that is null where the columns that refer to it are all given.
  */
 export function isDoubtful(row: TreeRow, sources: readonly KeySource[], keyOf: KeyOf): boolean {
   const values = new Map<string, string>();

@@ -205,7 +205,7 @@ async function lookup(work: Work, group: RowGroup): Promise<void> {
   keep(work, await runLevel(work, statement, body), group.rows.length);
 }
 
-/** Where two sources seem to disagree on a column, PostgreSQL is asked. Throws AURA122. */
+/** Where two sources seem to disagree on a column, PostgreSQL is asked. Throws AURA142. */
 async function refuseContradictions(work: Work): Promise<void> {
   const { level, groups, keyOf, writing } = work;
   const { sources } = groups;
@@ -243,7 +243,7 @@ function keep({ result, level }: Work, answers: readonly Row[], most: number): v
 }
 
 const notWritten = (row: TreeRow | null): Error =>
-  apiError('AURA123', 'An object of the body did not become a row of its own', {
+  apiError('AURA143', 'An object of the body did not become a row of its own', {
     details: `It stands at ${(row && whereIs(row)) || 'the root'} in the body. Nothing was written.`,
     hint: 'A trigger skipped it, or a row with its key exists already and cannot be seen.',
   });

@@ -218,11 +218,11 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
         { id: 1, title: 'b' },
       ],
     }),
-  AURA120: () => post('/books', { title: 'x', reviews: 5 }),
-  AURA121: () =>
+  AURA140: () => post('/books', { title: 'x', reviews: 5 }),
+  AURA141: () =>
     post('/books', Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`r${index}:reviews`, []]))),
-  AURA122: () => post('/parts', { kind: 'k', number: 7, child: [{ id: 77, part_kind: 'other' }] }),
-  AURA123: skippedByTrigger,
+  AURA142: () => post('/parts', { kind: 'k', number: 7, child: [{ id: 77, part_kind: 'other' }] }),
+  AURA143: skippedByTrigger,
   AURA200: () => strict.request('GET', '/books'),
   AURA201: () => post('/books', { title: 'x', best_review: {} }),
   PGRST200: () => get('/books?select=nothing(id)'),

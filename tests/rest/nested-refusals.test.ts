@@ -28,7 +28,7 @@ test.each([
 ])('%s that a trigger skips is an error, and nothing is written', async (_what, path, body, where) => {
   for (const Prefer of ['return=representation', 'return=minimal']) {
     const answer = await fixture.post(path, body, { headers: { Prefer } });
-    expect(answer).toMatchObject({ status: 409, json: { code: 'AURA123' } });
+    expect(answer).toMatchObject({ status: 409, json: { code: 'AURA143' } });
     expect(answer.json.details).toContain(`at ${where} in`);
     expect(await fixture.count('select from picky')).toBe(0);
     expect(await fixture.count('select from picky_parts')).toBe(0);
@@ -37,7 +37,7 @@ test.each([
 
 test('a row of a junction that a trigger skips is an error, and nothing is written', async () => {
   const answer = await fixture.post('/posts', { title: 't', words: [{ word: 'a' }, { word: 'skip' }] });
-  expect(answer).toMatchObject({ status: 409, json: { code: 'AURA123' } });
+  expect(answer).toMatchObject({ status: 409, json: { code: 'AURA143' } });
   expect(answer.json.details).toContain('at words[1] in');
   expect(await fixture.count('select from words')).toBe(0);
 });
@@ -53,30 +53,30 @@ test.each([
     { id: 2, name: 'forge', picky_parts: [{ name: 'c' }] },
   ];
   const answer = await fixture.post('/picky', body, { headers: { Prefer } });
-  expect(answer).toMatchObject({ status: 409, json: { code: 'AURA123' } });
+  expect(answer).toMatchObject({ status: 409, json: { code: 'AURA143' } });
   expect(await fixture.count('select from picky')).toBe(0);
 });
 
 test.each([
-  ['a scalar for a child', { title: 't', comments: 5 }, 'AURA120', 'comments'],
-  ['an object for an array', { title: 't', comments: { body: 'a' } }, 'AURA120', 'comments'],
-  ['null for an array', { title: 't', comments: null }, 'AURA120', 'comments'],
-  ['a scalar in an array', { title: 't', comments: [{ body: 'a' }, 1] }, 'AURA120', 'comments'],
-  ['an array in an array', { title: 't', comments: [[]] }, 'AURA120', 'comments'],
-  ['null in an array', { title: 't', comments: [null] }, 'AURA120', 'comments'],
-  ['an array for an object', { title: 't', 'a:authors!posts_author_fkey': [] }, 'AURA120', 'a'],
-  ['text for an object', { title: 't', 'a:authors!posts_author_fkey': 'Ann' }, 'AURA120', 'a'],
-  ['two embeds of one name', { title: 't', 'a:tags': [], 'a:words': [] }, 'AURA120', "'a'"],
+  ['a scalar for a child', { title: 't', comments: 5 }, 'AURA140', 'comments'],
+  ['an object for an array', { title: 't', comments: { body: 'a' } }, 'AURA140', 'comments'],
+  ['null for an array', { title: 't', comments: null }, 'AURA140', 'comments'],
+  ['a scalar in an array', { title: 't', comments: [{ body: 'a' }, 1] }, 'AURA140', 'comments'],
+  ['an array in an array', { title: 't', comments: [[]] }, 'AURA140', 'comments'],
+  ['null in an array', { title: 't', comments: [null] }, 'AURA140', 'comments'],
+  ['an array for an object', { title: 't', 'a:authors!posts_author_fkey': [] }, 'AURA140', 'a'],
+  ['text for an object', { title: 't', 'a:authors!posts_author_fkey': 'Ann' }, 'AURA140', 'a'],
+  ['two embeds of one name', { title: 't', 'a:tags': [], 'a:words': [] }, 'AURA140', "'a'"],
   [
     'one name for different embeds',
     [
       { title: 't', 'a:tags': [] },
       { title: 't', 'a:words': [] },
     ],
-    'AURA120',
+    'AURA140',
     "'a'",
   ],
-  ['an alias like a column', { title: 't', 'note:tags': [] }, 'AURA120', "'note'"],
+  ['an alias like a column', { title: 't', 'note:tags': [] }, 'AURA140', "'note'"],
   ['an unknown key', { title: 't', nothing: 1, comments: [] }, 'PGRST204', "'nothing' column of 'posts'"],
   [
     'an unknown key below',
@@ -135,7 +135,7 @@ test.each([
   ['5', 'PGRST102'],
   ['[5]', 'PGRST102'],
   ['{', 'PGRST102'],
-  ['[{"comments":[5]}]', 'AURA120'],
+  ['[{"comments":[5]}]', 'AURA140'],
 ])('with columns, the body %s is refused with %s', async (body, code) => {
   const headers = { 'Content-Type': 'application/json' };
   const answer = await fixture.api.request('POST', '/posts?columns=title,comments', { body, headers });
@@ -199,14 +199,14 @@ test('the number of objects is limited', async () => {
   const answer = await send(5);
   expect(answer).toMatchObject({
     status: 413,
-    json: { code: 'AURA121', details: 'At most 5 objects are written by one request.' },
+    json: { code: 'AURA141', details: 'At most 5 objects are written by one request.' },
   });
 });
 
 test('the number of different embeds is limited', async () => {
   const body = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`a${index}:tags`, []]));
   const answer = await fixture.post('/posts', { title: 't', ...body });
-  expect(answer).toMatchObject({ status: 413, json: { code: 'AURA121' } });
+  expect(answer).toMatchObject({ status: 413, json: { code: 'AURA141' } });
 });
 
 test('the execution plan of a nested write is not to be had', async () => {

@@ -93,7 +93,7 @@ test("nobody joins to, changes or learns of another's rows", async () => {
     { id: 7, title: 't', owner: 'ann', note_lines: [{ line: 'a' }] },
     'resolution=ignore-duplicates',
   );
-  expect(ignored).toMatchObject({ status: 409, json: { code: 'AURA123' } });
+  expect(ignored).toMatchObject({ status: 409, json: { code: 'AURA143' } });
   expect(await fixture.json('select id, owner, title from notes')).toEqual([
     { id: 7, owner: 'bob', title: 'his' },
   ]);

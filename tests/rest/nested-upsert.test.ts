@@ -285,7 +285,7 @@ test.each([
   ],
 ])('%s that gives another key than the one that flows is refused', async (_what, path, body, where) => {
   const answer = await fixture.post(path, body);
-  expect(answer).toMatchObject({ status: 400, json: { code: 'AURA122' } });
+  expect(answer).toMatchObject({ status: 400, json: { code: 'AURA142' } });
   expect(answer.json.details).toContain(`at ${where} in`);
   expect(await fixture.count('select from posts')).toBe(0);
 });
