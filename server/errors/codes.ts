@@ -180,6 +180,62 @@ export const codes = {
     'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
     'Give every object the columns that `on` names, and no key twice.',
   ),
+  AURA120: entry(
+    400,
+    'The document of a batch is not as it must be.',
+    'See the details, and the page on batches for what it may hold.',
+  ),
+  AURA121: entry(
+    400,
+    'A batch has more requests than `server-max-batch-steps`.',
+    'Send several batches, write several rows by one request, or raise the setting.',
+  ),
+  AURA122: entry(
+    400,
+    'A reference in a batch is malformed, leads to no earlier request, or stands where no value can stand.',
+    'Write `#/<name or index>/body/...` and put it where a value belongs.',
+  ),
+  AURA123: entry(
+    400,
+    'A reference in a batch leads to a place that the earlier answer does not have.',
+    'Look at what that request answers by itself; writes answer rows with `Prefer: return=representation`.',
+  ),
+  AURA124: entry(
+    400,
+    'A request of a batch brings a header that belongs to the whole batch, such as a token.',
+    'Send it with the batch: it counts for all of its requests.',
+  ),
+  AURA125: entry(400, 'A batch has a batch in it.', 'Put the requests of the inner one into the outer one.'),
+  AURA126: entry(
+    400,
+    'A request of a batch asks of the transaction what the batch as a whole has not.',
+    'Ask it of the batch: `isolation` in its document, `Prefer: tx=` in its headers.',
+  ),
+  AURA127: entry(
+    504,
+    'A batch took longer than `server-batch-timeout`; nothing was changed.',
+    'Send fewer requests at once, look for slow ones, or raise the setting.',
+  ),
+  AURA130: entry(
+    412,
+    'The condition of If-Match or If-None-Match does not hold; nothing was changed.',
+    'Read the row again, and decide anew.',
+  ),
+  AURA131: entry(
+    400,
+    'A write with If-Match or If-None-Match would change several rows; nothing was changed.',
+    'Address one row by a unique key.',
+  ),
+  AURA132: entry(
+    400,
+    'If-Match or If-None-Match is malformed, or comes with a request that it cannot be a condition of.',
+    'Send entity tags as an answer gave them, with GET, HEAD, PATCH, PUT or DELETE of a relation.',
+  ),
+  AURA128: entry(
+    400,
+    'A request of a batch is a nested write.',
+    'Send its levels as requests of their own, which refer to the keys of earlier ones.',
+  ),
   AURA140: entry(
     400,
     'A value of a nested body is not what its embed takes, or two embeds of an object have one name.',

@@ -16,7 +16,7 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  /** Null = it goes on under the session of the transaction's task before. */
+  /** Null = what an earlier task of the transaction has set still holds. */
   readonly session: SessionStatement | null;
   readonly role: string;
   readonly preRequest: PreRequest | null;
@@ -27,6 +27,8 @@ export interface Task {
   readonly estimateValues: readonly WireValue[];
   /** Indexes of the main statement's values that go in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** It may only read, also where the transaction may write. */
+  readonly readOnly: boolean;
 }
 
 /** How a transaction begins and ends. */
@@ -61,7 +63,10 @@ export interface Executed {
 
 /** An open transaction. */
 export interface Transaction {
-  /** Runs a task in it. Rejects with ApiError; the transaction is then over, whatever follows. */
+  /**
+   * Runs a task in it. A task with a session of its own finds nothing of what earlier tasks, or the functions that
+   * they called, have set. Rejects with ApiError; the transaction is then over, whatever follows.
+   */
   readonly run: (task: Task) => Promise<Executed>;
 }
 
@@ -79,6 +84,13 @@ const command = (text: string): Step => ({
 const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
+
+/** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
+const ANEW = [command('reset all'), command('set local role none')];
+
+/** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
+const SAVEPOINT = command('savepoint reading');
+const RELEASE = command('release savepoint reading');
 
 function begin({ isolation, readOnly }: TransactionMode): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
@@ -119,10 +131,7 @@ function preRequestStep({ role, preRequest }: Task): Step | null {
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  if (task.session !== null) {
-    const { key, text, values } = task.session;
-    steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  }
+  if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
   const preRequest = preRequestStep(task);
   const guard = preRequest !== null && preRequest.values.length > 0 ? steps.push(preRequest) - 1 : -1;
   if (preRequest !== null && guard < 0) steps.push(preRequest);
@@ -163,7 +172,7 @@ function mayDoAnew(
 /** Ends a transaction that failed or must not stay. */
 async function rollBack(lease: Lease): Promise<void> {
   const { status } = await lease.run([ROLLBACK]);
-  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended', 'begun');
 }
 
 /** Ends a failed transaction, so that the connection can be used again. */
@@ -229,7 +238,9 @@ async function runInTrips<T>(
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
     if (failed) throw new Error('the transaction has failed already');
-    const trip = planTrip(task, isOpen ? [] : [begin(mode)], [], mode.prepared);
+    const first = isOpen ? (task.session === null ? [] : ANEW) : [begin(mode)];
+    const apart = task.readOnly && !mode.readOnly;
+    const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);
@@ -258,12 +269,17 @@ const lost = (cause: unknown): Error =>
 const abandoned = (cause?: unknown): Error =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
+/** How often a request may come upon a connection that the server had closed while it lay idle. */
+const MOST_FAREWELLS = 3;
+
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
 async function withLease<T>(
   pool: Pool,
-  { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
+  mode: Pick<TransactionMode, 'signal' | 'taints' | 'readOnly'>,
   use: (lease: Lease) => Promise<T>,
+  farewells = 0,
 ): Promise<T> {
+  const { signal, taints } = mode;
   if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
   let broken: Error | undefined;
@@ -278,20 +294,25 @@ async function withLease<T>(
     if (taints) lease.taint();
     return await use(lease);
   } catch (error) {
-    const isLost = error instanceof ConnectionLostError;
-    if (isLost) broken ??= error;
-    if (signal?.aborted && (isLost || error instanceof ApiError)) throw abandoned(error);
-    throw isLost ? lost(error) : error;
+    if (!(error instanceof ConnectionLostError)) {
+      throw signal?.aborted && error instanceof ApiError ? abandoned(error) : error;
+    }
+    broken ??= error;
+    if (signal?.aborted) throw abandoned(error);
+    // what only reads may be done twice
+    const isIdle = error.progress === 'unsent' || (error.progress === 'unanswered' && mode.readOnly);
+    if (!isIdle || lease.trips() > 1 || farewells === MOST_FAREWELLS) throw lost(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);
   }
+  return withLease(pool, mode, use, farewells + 1);
 }
 
 /**
  * Runs several tasks in one transaction, which is committed (or, by its mode, rolled back) when `body` resolves
- * and rolled back when it rejects. `body` may be called a second time, after a rollback, where a prepared
- * statement had become stale. Rejects with what `body` rejects with, and with ApiError as `runWork` does.
+ * and rolled back when it rejects. `body` may be called again, after a rollback, where a prepared statement had
+ * become stale, or where nothing had begun yet. Rejects with what `body` rejects with, and with ApiError as `runWork` does.
  */
 export async function runTransaction<T>(
   pool: Pool,

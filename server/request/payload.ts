@@ -127,7 +127,7 @@ const sameAs = (value: unknown, index: number): unknown => {
  * chance. Throws AURA107.
  */
 export function refuseUnlessKeyed(content: Body['content'], keys: readonly string[]): void {
-  const rows: unknown = typeof content === 'string' ? JSON.parse(content) : parseJson(decodeText(content));
+  const rows: unknown = parseJson(typeof content === 'string' ? content : decodeText(content));
   const wrong = (details: string): Error =>
     apiError('AURA107', 'The objects cannot be told apart by their keys', {
       details,

@@ -216,7 +216,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 function renderError(error: ApiError, verbosity: Verbosity): Buffer {
   const fields: Partial<ErrorFields> =
     verbosity === 'minimal' ? { code: error.code, message: error.message } : error.fields();
-  return Buffer.from(JSON.stringify(fields));
+  return Buffer.from(JSON.stringify({ ...fields, ...error.more }));
 }
 
 /** The answer to an error. */

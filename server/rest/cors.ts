@@ -60,5 +60,8 @@ export function withCors(answer: Answer, origin: string | undefined, allowed: re
   }
   const origins = origin === undefined ? null : allowOrigin(origin, allowed);
   if (!origins) return { ...answer, headers: own };
-  return { ...answer, headers: { ...own, ...origins, 'Access-Control-Expose-Headers': EXPOSED } };
+  const exposed: Headers = { 'Access-Control-Expose-Headers': EXPOSED };
+  // a second line of the same list, so that the first one is PostgREST's
+  if (own['ETag'] !== undefined) exposed['access-control-expose-headers'] = 'ETag';
+  return { ...answer, headers: { ...own, ...origins, ...exposed } };
 }

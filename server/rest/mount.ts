@@ -6,7 +6,8 @@ import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
-import { type RestContext, serveRest } from './route.ts';
+import type { RestContext } from './context.ts';
+import { serveRest } from './route.ts';
 
 /** Statuses that have no body (RFC 9110). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);

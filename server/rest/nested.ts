@@ -10,15 +10,18 @@ import { type Place, planRoot, refuseUnknownOptions } from '../plan/nested.ts';
 import type { PreRequest } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statements } from '../query/statement.ts';
-import { refuseUnlessObjects } from '../request/payload.ts';
+import type { RawRequest } from '../request/http.ts';
+import { decodeText, refuseUnlessObjects } from '../request/payload.ts';
 import { readTree, type TreeLevel } from '../request/tree.ts';
 import { verificationOf } from '../response/verify.ts';
 import { bind } from './bind.ts';
+import type { Scene } from './context.ts';
 import { type WrittenLevels, writeLevel } from './level.ts';
 import { groupLevels } from './level-rows.ts';
 import type { LevelStatement, LevelStatements } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
 import type { PreparedNested } from './planned.ts';
+import { modeOf } from './task.ts';
 
 /** What a nested write runs under. */
 export interface NestedRun {
@@ -37,8 +40,6 @@ const NO_BINARY: ReadonlySet<number> = new Set();
 /** Tasks of one transaction: the first opens the session. */
 function createTasks({ session, preRequest, context, onSql }: NestedRun) {
   let isFirst = true;
-  // under which role statements would be prepared is then not known
-  const mayKeep = preRequest?.changesRole() !== true;
   return (statements: Statements, id: string | null, body: string): Task => {
     const opens = isFirst;
     isFirst = false;
@@ -47,9 +48,10 @@ function createTasks({ session, preRequest, context, onSql }: NestedRun) {
       session: opens ? session : null,
       role: context.role,
       preRequest: opens ? preRequest : null,
+      readOnly: false,
       statements,
-      key: id === null || !mayKeep ? null : `${context.role} ${id}`,
-      values: bind(statements.main.parameters, { slots: [], body, offset: 0 }),
+      key: id === null ? null : `${context.role} ${id}`,
+      values: bind(statements.main.parameters, { slots: [], body, offset: 0, fill: null }),
       estimateValues: [],
       binary: NO_BINARY,
     };
@@ -111,4 +113,28 @@ export function runNested(nested: NestedRun, prepared: PreparedNested, body: str
     const stripped = 'stripped' in handler && handler.stripped;
     return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
   });
+}
+
+/** Serves a nested write; `onSql` is told the SQL of every statement. Rejects as `runNested` does. */
+export function writeNested(
+  scene: Scene,
+  raw: RawRequest,
+  planned: PreparedNested,
+  onSql: (text: string) => void,
+): Promise<Executed> {
+  const { context, settings, catalog, identity } = scene;
+  const { write } = planned.plan;
+  return runNested(
+    {
+      pool: context.pool,
+      mode: modeOf(scene, write),
+      session: context.renderSession(settings.sessionOf(identity, raw, write)),
+      preRequest: settings.preRequest,
+      context: { catalog, role: identity.role, options: settings.config },
+      statements: context.plans.levels,
+      onSql,
+    },
+    planned,
+    decodeText(raw.body),
+  );
 }

@@ -4,62 +4,24 @@
  *   HTTP → identity → shape → plan → statements and session → transaction → answer
  */
 import type { IncomingMessage } from 'node:http';
-import type { Catalog } from '../catalog/types.ts';
-import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { Pool } from '../execute/pool.ts';
-import { type Executed, runWork, type TransactionMode } from '../execute/transaction.ts';
-import type { Authenticate } from '../identity/authenticate.ts';
+import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
-import type { Observe } from '../observe/observation.ts';
-import { planRequest } from '../plan/plan.ts';
-import type { DatabasePlan } from '../plan/types.ts';
-import type { PreRequest } from '../query/pre-request.ts';
-import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
-import {
-  canonicalQuery,
-  parseRequest,
-  type RawRequest,
-  type RequestOptions,
-  type RequestShape,
-  readShape,
-} from '../request/http.ts';
-import { decodeText } from '../request/payload.ts';
-import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
-import { bind } from './bind.ts';
+import { parsePreconditions } from '../request/precondition.ts';
+import { type Answer, respond, respondError } from '../response/respond.ts';
+import { serveBatch } from './batch.ts';
+import { isBatch } from './batch-document.ts';
+import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
+import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
-import { runNested } from './nested.ts';
+import { writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
-import type { PlanCache, Planned, Prepared, PreparedNested } from './planned.ts';
-import { respondRoot } from './root.ts';
-import type { SessionOf } from './session.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
-
-/** What requests run under until the configuration is reloaded. */
-export interface RestSettings {
-  readonly config: Config;
-  readonly options: RequestOptions;
-  readonly authenticate: Authenticate;
-  readonly sessionOf: SessionOf;
-  /** The call of `db-pre-request`. */
-  readonly preRequest: PreRequest | null;
-  readonly isolationOf: (role: string) => string | null;
-}
-
-export interface RestContext {
-  readonly settings: () => RestSettings;
-  /** Null before the first load. */
-  readonly catalog: () => Catalog | null;
-  readonly pool: Pool;
-  readonly plans: PlanCache;
-  readonly renderSession: (session: Session) => SessionStatement;
-  readonly observe: Observe;
-}
-
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
   readonly answer: Answer;
@@ -120,7 +82,7 @@ async function serve(
   signal: AbortSignal | null,
   trace: Trace,
 ): Promise<Answer> {
-  const { config, options } = settings;
+  const { config } = settings;
   const timing = createTiming(config.serverTimingEnabled);
   const authenticated = settings.authenticate(
     incoming.headers as { authorization?: string; apikey?: string },
@@ -131,139 +93,53 @@ async function serve(
   const catalog = context.catalog();
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
-  const shape = readShape(raw, options);
+  const scene: Scene = { context, settings, catalog, identity, signal };
+  if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
+  const preconditions = parsePreconditions(raw);
+  const asked = preconditions === null ? raw : inFull(raw);
+  const shape = shapeOf(scene, asked);
   timing.mark('parse');
-  const { role } = identity;
-  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
-    planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
-  );
+  const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
-    const info = answerInfo(planned.plan, catalog, role, config);
+    const info = answerInfo(scene, planned.plan);
     if (planned.plan.kind === 'root') timing.mark('transaction');
     timing.mark('response');
     return timing.onto(info);
   }
-  const request = { identity, raw, shape, catalog, signal, trace };
-  const executed =
-    planned.kind === 'nested'
-      ? await writeNested(context, settings, request, planned)
-      : await run(context, settings, request, planned);
-  timing.mark('transaction');
-  const plan = planned.kind === 'nested' ? planned.plan.write : planned.plan;
-  if (planned.kind === 'database' && plan.readOnly) planned.verify?.(executed.result);
-  const asked = {
-    range: shape.range,
-    canonicalQuery: plan.kind === 'read' ? canonicalQuery(shape.pairs) : '',
+  const traceSql = (text: string): void => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
   };
-  const answer = respond(plan, asked, executed, config.clientErrorVerbosity);
+  if (planned.kind === 'nested') {
+    const executed = await writeNested(scene, raw, planned, traceSql);
+    timing.mark('transaction');
+    const asked = { range: shape.range, canonicalQuery: '' };
+    const answer = respond(planned.plan.write, asked, executed, config.clientErrorVerbosity);
+    timing.mark('response');
+    return timing.onto(answer);
+  }
+  traceSql(planned.statements.main.text);
+  const ready: Ready = { raw, shape, planned, fill: null };
+  const guarded = preconditions && guardedOf(scene, ready, preconditions);
+  if (guarded) {
+    const answer = await serveGuarded(scene, guarded);
+    timing.mark('transaction');
+    return timing.onto(answer);
+  }
+  const task = taskOf(scene, ready, null);
+  const executed = await runWork(context.pool, {
+    ...task,
+    ...modeOf(scene, planned.plan),
+    // what only read has nothing to undo: it is looked at after the trip
+    verify: planned.plan.readOnly ? null : planned.verify,
+  }).catch((error: unknown) => {
+    throw blameNesting(error, task.values);
+  });
+  timing.mark('transaction');
+  if (planned.plan.readOnly) planned.verify?.(executed.result);
+  const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
   return timing.onto(answer);
-}
-
-/** A request that is being served. */
-interface Serving {
-  readonly identity: Identity;
-  readonly raw: RawRequest;
-  readonly shape: RequestShape;
-  /** The one that the request was planned under. */
-  readonly catalog: Catalog;
-  readonly signal: AbortSignal | null;
-  readonly trace: Trace;
-}
-
-function run(
-  context: RestContext,
-  settings: RestSettings,
-  { identity, raw, shape, signal, trace }: Serving,
-  planned: Prepared,
-): Promise<Executed> {
-  trace.sql = planned.statements.main.text;
-  const work = workOf(context, settings, identity, raw, shape, planned, signal);
-  return runWork(context.pool, work).catch((error: unknown) => {
-    throw blameNesting(error, work.values);
-  });
-}
-
-async function writeNested(
-  context: RestContext,
-  settings: RestSettings,
-  { identity, raw, catalog, signal, trace }: Serving,
-  planned: PreparedNested,
-): Promise<Executed> {
-  const { write } = planned.plan;
-  const body = decodeText(raw.body);
-  return runNested(
-    {
-      pool: context.pool,
-      mode: modeOf(settings, identity, write, signal),
-      session: context.renderSession(settings.sessionOf(identity, raw, write)),
-      preRequest: settings.preRequest,
-      context: { catalog, role: identity.role, options: settings.config },
-      statements: context.plans.levels,
-      onSql: (text) => {
-        trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
-      },
-    },
-    planned,
-    body,
-  ).catch((error: unknown) => {
-    throw blameNesting(error, [body]);
-  });
-}
-
-const modeOf = (
-  settings: RestSettings,
-  identity: Identity,
-  plan: DatabasePlan,
-  signal: AbortSignal | null,
-): TransactionMode => ({
-  isolation: plan.isolation ?? settings.isolationOf(identity.role),
-  readOnly: plan.readOnly,
-  rollback: rollsBack(settings.config.dbTxEnd, plan.preferences.transaction),
-  authenticated: identity.role !== settings.config.dbAnonRole,
-  prepared: settings.config.dbPreparedStatements,
-  taints: plan.kind !== 'read' || settings.preRequest !== null,
-  signal,
-});
-
-function workOf(
-  context: RestContext,
-  settings: RestSettings,
-  identity: Identity,
-  raw: RawRequest,
-  shape: RequestShape,
-  { plan, statements, id, binary, verify }: Prepared,
-  signal: AbortSignal | null,
-) {
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
-  return {
-    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
-    role: identity.role,
-    preRequest: settings.preRequest,
-    statements,
-    key: id === null ? null : `${identity.role} ${id}`,
-    values: bind(statements.main.parameters, values),
-    estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
-    binary,
-    ...modeOf(settings, identity, plan, signal),
-    // what only read has nothing to undo: it is looked at after the trip
-    verify: plan.readOnly ? null : verify,
-  };
-}
-
-const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
-  preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
-
-function answerInfo(
-  plan: Extract<Planned, { kind: 'info' }>['plan'],
-  catalog: Catalog,
-  role: string,
-  config: Config,
-): Answer {
-  return plan.kind === 'allow'
-    ? respondAllow(plan.allow)
-    : respondRoot(plan, catalog, role, config.openapiMode);
 }
 
 /** The trace header comes back as it was sent. */

@@ -3,7 +3,8 @@
  * a `json` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
  * the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
  * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
- * block says the status, which is else 200. Of a `json in part` block only what it has must be in the answer.
+ * block says the status, which is else 200, and `← ETag: "x"` a header of the answer. Of a `json in part` block
+ * only what it has must be in the answer.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +12,15 @@ import { type Api, startApi } from '../support/api.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { loadTracks, people } from '../support/tracks.ts';
 
-const PAGES = ['getting-started.md', 'reading.md', 'writing.md', 'nested-writes.md', 'functions.md'] as const;
+const PAGES = [
+  'getting-started.md',
+  'reading.md',
+  'writing.md',
+  'nested-writes.md',
+  'functions.md',
+  'batch.md',
+  'conditional-requests.md',
+] as const;
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
 
@@ -23,6 +32,8 @@ interface Example {
   readonly headers: Record<string, string>;
   readonly body: string | undefined;
   readonly status: number;
+  /** Of the answer, names in lower case. */
+  readonly answered: Record<string, string>;
   /** The text of the json block that follows; null = none. */
   readonly answer: string | null;
   /** The answer has more than the page shows. */
@@ -38,8 +49,12 @@ function parseExample(
   answer: string | undefined,
 ): Example {
   const status = /^→ (\d+)$/m.exec(block)?.[1];
+  const answered = [...block.matchAll(/^← ([^:]+): (.*)$/gm)].map(([, name = '', value = '']) => [
+    name.toLowerCase(),
+    value,
+  ]);
   const [head = '', ...rest] = block
-    .replace(/^→ \d+\n/m, '')
+    .replace(/^(?:→ \d+|← .*)\n/gm, '')
     .trim()
     .split('\n\n');
   const [line = '', ...headerLines] = head.split('\n');
@@ -59,6 +74,7 @@ function parseExample(
     headers,
     body: rest.length === 0 ? undefined : rest.join('\n\n'),
     status: Number(status ?? 200),
+    answered: Object.fromEntries(answered),
     answer: answer ?? null,
     inPart: part !== undefined,
   };
@@ -106,7 +122,7 @@ describe.each(PAGES)('docs/%s', (page) => {
   });
 
   test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
-    const { method, path, headers, body, anonymous, status, answer, inPart } = example;
+    const { method, path, headers, body, anonymous, status, answered, answer, inPart } = example;
     const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await api.request(method, path, {
       headers: { ...type, ...headers },
@@ -115,6 +131,7 @@ describe.each(PAGES)('docs/%s', (page) => {
     });
     answers.push(response.json === undefined ? `${response.body}\n` : show(response.json));
     expect(response.status, response.body).toBe(status);
+    expect(response.headers).toMatchObject(answered);
     if (answer === null || process.env['UPDATE_DOCS'] === '1') return;
     if (inPart) expect(response.json).toMatchObject(JSON.parse(answer));
     else expect(response.json).toEqual(JSON.parse(answer));

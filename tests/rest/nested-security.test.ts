@@ -142,10 +142,8 @@ test('with require-rls = enforce every relation that is written must be protecte
   );
   const embed = await send({ title: 't', drafts: [{ text: 'x' }] });
   expect(embed).toMatchObject({ status: 403, json: { code: 'AURA200' } });
-  expect(embed.json.message).toContain('drafts');
   const junction = await send({ title: 't', 'labels!open_note_labels': [] });
   expect(junction).toMatchObject({ status: 403, json: { code: 'AURA200' } });
-  expect(junction.json.message).toContain('open_note_labels');
 });
 
 test('no error names a relation that the role may not see', async () => {
