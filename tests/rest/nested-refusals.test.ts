@@ -159,6 +159,15 @@ test('a body that nests nothing is an ordinary insert, whatever its values look 
   expect(csv.json.code).toBe('PGRST204');
 });
 
+test('conditions are refused as they are for any insert', async () => {
+  const answer = await fixture.post(
+    '/posts',
+    { title: 't', comments: [] },
+    { headers: { 'If-None-Match': '*' } },
+  );
+  expect(answer).toMatchObject({ status: 400, json: { code: 'AURA132' } });
+});
+
 test('other methods do not nest', async () => {
   const body = { id: 1, title: 't', comments: [] };
   const patch = await fixture.api.request('PATCH', '/posts?id=eq.1', { body });
