@@ -109,7 +109,7 @@ export function prepareNested(scene: Scene, ready: ReadyNested, onSql: (text: st
     const written: WrittenLevels = new Map();
     const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> => {
       onSql(statement.text);
-      return (await runTask(taskOf({ main: statement, estimate: null }, id, rows))).rows;
+      return (await runTask(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
     };
     const statements = scene.context.plans.levels;
     await writeLevel({ context, plan, statements, groups, run, written }, root, null);
@@ -139,7 +139,7 @@ export const answerToNested = (
 ): Answer =>
   respond(
     planned.plan.write,
-    { range: shape.range, canonicalQuery: '' },
+    { range: shape.range, page: null, canonicalQuery: '' },
     executed,
     settings.config.clientErrorVerbosity,
   );
