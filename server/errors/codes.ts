@@ -38,6 +38,11 @@ export const codes = {
     'No connection of the pool became free in time.',
     'Raise `db-pool`, lower the load, or look for slow statements.',
   ),
+  AURA001: entry(
+    499,
+    'The client went away before its answer; the statement was cancelled.',
+    'Nothing: only the log shows it.',
+  ),
   // request
   PGRST100: entry(
     400,

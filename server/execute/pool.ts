@@ -23,9 +23,11 @@ export interface Lease {
   readonly run: (steps: readonly Step[]) => Promise<Outcome>;
   /** Parses the steps' statements anew at their next use. */
   readonly forget: (steps: readonly Step[]) => void;
+  /** What runs may change settings of the session: they are undone before the connection's next use. */
+  readonly taint: () => void;
   /** Asks the server to stop what runs on the connection. */
   readonly cancel: () => void;
-  /** Gives the connection back; a broken one is closed instead. */
+  /** Gives the connection back; one that is broken, or in a transaction, is closed instead. */
   readonly release: (broken?: Error) => void;
 }
 
@@ -64,6 +66,9 @@ function sendCancel({ host, port, processID, secretKey }: Session): void {
   socket.end(message);
 }
 
+/** The system's own default, two hours, is too long to wait for a server that was unplugged. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 
 /** Lends connections of `db-uri`. */
@@ -76,6 +81,7 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     maxLifetimeSeconds: options.dbPoolMaxLifetime,
     application_name: 'aura',
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   } as pg.PoolConfig);
   const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
   const serials = new WeakMap<pg.PoolClient, number>();
@@ -125,8 +131,17 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       return {
         run: (steps) => exchanger.run(steps),
         forget: (steps) => exchanger.forget(steps),
+        taint: () => exchanger.taint(),
         cancel: () => sendCancel(client as unknown as Session),
-        release: (broken) => client.release(broken),
+        release: (broken) => {
+          if (!broken && exchanger.idle) {
+            client.release();
+            return;
+          }
+          // closed here and now: to say goodbye needs a server that listens
+          (client as unknown as Session).connection.stream.destroy();
+          client.release(broken ?? true);
+        },
       };
     },
     state: () => ({

@@ -4,7 +4,7 @@
  * a rollback take a BEGIN in the same trip; only what must look at a result before going on takes more.
  */
 import { apiError } from '../errors/codes.ts';
-import type { ApiError } from '../errors/error.ts';
+import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
@@ -37,6 +37,8 @@ export interface TransactionMode {
   readonly authenticated: boolean;
   /** Whether statements are prepared at all. */
   readonly prepared: boolean;
+  /** What runs may leave settings to the session: functions that were called, triggers. */
+  readonly taints: boolean;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal | null;
 }
@@ -69,7 +71,8 @@ const command = (text: string): Step => ({
   binary: NO_BINARY,
 });
 
-const ROLLBACK = command('rollback');
+/** Not prepared: it must work whatever became of prepared statements. */
+const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT = command('commit');
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
@@ -116,12 +119,22 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
   return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
 }
 
-/** A prepared statement is gone, or outdated by DDL: parsed anew, it may well run. */
-const isStale = (error: DatabaseError | null): boolean => error?.code === '26000' || error?.code === '0A000';
+/** Ends a transaction that failed or must not stay. */
+async function rollBack(lease: Lease): Promise<void> {
+  const { status } = await lease.run([ROLLBACK]);
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+}
+
+/**
+ * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
+ * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
+ */
+const isOutdated = ({ error, stale }: Outcome): boolean =>
+  stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
 
 /** Ends a failed transaction, so that the connection can be used again. */
 async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
-  if (status !== 'I') await lease.run([ROLLBACK]);
+  if (status !== 'I') await rollBack(lease);
 }
 
 function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
@@ -138,7 +151,7 @@ async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   const begins = work.isolation !== null || work.rollback;
   const trip = planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
   let outcome = await lease.run(trip.steps);
-  if (isStale(outcome.error)) {
+  if (isOutdated(outcome)) {
     await cleanUp(lease, outcome);
     lease.forget(trip.steps);
     outcome = await lease.run(trip.steps);
@@ -169,7 +182,7 @@ async function runInTrips<T>(
     await cleanUp(lease, outcome);
     isOpen = false;
     const refusal = fromPostgres(error, mode.authenticated);
-    if (!isStale(error)) throw refusal;
+    if (!isOutdated(outcome)) throw refusal;
     lease.forget(steps);
     throw new StaleStatementError(refusal);
   };
@@ -187,7 +200,7 @@ async function runInTrips<T>(
   try {
     value = await body({ run });
   } catch (error) {
-    if (isOpen && !(error instanceof ConnectionLostError)) await lease.run([ROLLBACK]);
+    if (isOpen && !(error instanceof ConnectionLostError)) await rollBack(lease);
     throw error;
   }
   if (!isOpen) return value;
@@ -201,26 +214,34 @@ const lost = (cause: unknown): Error =>
     cause,
   });
 
+/** Nobody reads this answer; the log tells it from what went wrong. */
+const abandoned = (cause?: unknown): Error =>
+  apiError('AURA001', 'The client went away before its answer', { cause });
+
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
 async function withLease<T>(
   pool: Pool,
-  signal: AbortSignal | null,
+  { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
   use: (lease: Lease) => Promise<T>,
 ): Promise<T> {
+  if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
-  // a cancellation may arrive late and hit whatever runs then: such a connection is not lent again
   let broken: Error | undefined;
   const cancel = (): void => {
+    // it may arrive late and hit whatever runs then: such a connection is not lent again
     broken = new Error('the request was cancelled');
     lease.cancel();
   };
   signal?.addEventListener('abort', cancel);
   try {
+    if (signal?.aborted) throw abandoned();
+    if (taints) lease.taint();
     return await use(lease);
   } catch (error) {
-    if (!(error instanceof ConnectionLostError)) throw error;
-    broken = error;
-    throw lost(error);
+    const isLost = error instanceof ConnectionLostError;
+    if (isLost) broken ??= error;
+    if (signal?.aborted && (isLost || error instanceof ApiError)) throw abandoned(error);
+    throw isLost ? lost(error) : error;
   } finally {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);
@@ -237,7 +258,7 @@ export async function runTransaction<T>(
   mode: TransactionMode,
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  return withLease(pool, mode.signal, async (lease) => {
+  return withLease(pool, mode, async (lease) => {
     try {
       return await runInTrips(lease, mode, body);
     } catch (error) {
@@ -253,11 +274,11 @@ export async function runTransaction<T>(
 
 /**
  * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
- * threw, PGRST000, 001 and 003.
+ * threw, PGRST000, 001 and 003, AURA001.
  */
 export async function runWork(pool: Pool, work: Work): Promise<Executed> {
   const { verify } = work;
-  if (verify === null) return withLease(pool, work.signal, (lease) => runAtOnce(lease, work));
+  if (verify === null) return withLease(pool, work, (lease) => runAtOnce(lease, work));
   return runTransaction(pool, work, async ({ run }) => {
     const executed = await run(work);
     verify(executed.result);

@@ -42,6 +42,12 @@ export class MessageWriter {
     this.#end = this.#buffer.writeInt16BE(value, this.#end);
   }
 
+  /** A number of things, at most 65,535; throws RangeError beyond. */
+  #count(value: number): void {
+    this.#reserve(2);
+    this.#end = this.#buffer.writeUInt16BE(value, this.#end);
+  }
+
   #int32(value: number): void {
     this.#reserve(4);
     this.#end = this.#buffer.writeInt32BE(value, this.#end);
@@ -105,10 +111,10 @@ export class MessageWriter {
     if (binary.size === 0) {
       this.#int16(0);
     } else {
-      this.#int16(values.length);
+      this.#count(values.length);
       for (let index = 0; index < values.length; index++) this.#int16(binary.has(index) ? 1 : 0);
     }
-    this.#int16(values.length);
+    this.#count(values.length);
     for (const value of values) this.#value(value);
     this.#int16(formats.columns);
     for (let column = 0; column < formats.columns; column++) this.#int16(column === formats.binary ? 1 : 0);
@@ -133,6 +139,11 @@ export class MessageWriter {
 
   sync(): void {
     this.#finish(this.#begin('S'));
+  }
+
+  /** Drops everything written since the last call of `take`. */
+  discard(): void {
+    this.#end = 0;
   }
 
   /**

@@ -176,6 +176,7 @@ function workOf(
     verify: plan.readOnly ? null : verify,
     authenticated: identity.role !== config.dbAnonRole,
     prepared: config.dbPreparedStatements,
+    taints: plan.kind !== 'read' || settings.preRequest !== null,
     signal,
   };
 }
