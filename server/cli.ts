@@ -14,7 +14,7 @@ import { renderSettings, runStart, type StartOptions } from './cli/start.ts';
 import { createSteps } from './cli/steps.ts';
 import { renderToken, type TokenOptions } from './cli/token.ts';
 import { settings } from './config.ts';
-import { repositoryFile } from './project/files.ts';
+import { repositoryFile } from './host/files.ts';
 import { settingsFile } from './project/folder.ts';
 
 const parsePort = (text: string): number => {

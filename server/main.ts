@@ -6,6 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
 import type { Config } from './config.ts';
 import { StartError } from './errors/start.ts';
+import { createDrain, type Drain } from './host/drain.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -22,6 +23,8 @@ export interface ServeOptions {
   /** Whether to refuse what a production server must not have. */
   readonly checked: boolean;
   readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet?: boolean;
 }
 
 function judge(findings: readonly StartFinding[], app: App): void {
@@ -60,27 +63,18 @@ async function listenForAdmin(app: App): Promise<Server[]> {
   return servers;
 }
 
-/** Ends when the last request is answered, or cuts what takes longer than allowed. */
-async function drain(servers: readonly Server[], seconds: number): Promise<void> {
-  const closed = Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          server.closeIdleConnections();
-        }),
-    ),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  const cut = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      for (const server of servers) server.closeAllConnections();
-      resolve();
-    }, seconds * 1000);
+async function listenForApi(app: App): Promise<{ servers: readonly Server[]; shown: readonly string[] }> {
+  const { serverHost, serverPort, serverReuseport, serverUnixSocket, serverUnixSocketMode } = app.config();
+  const addresses = addressesOf({
+    host: serverHost,
+    port: serverPort,
+    reusePort: serverReuseport,
+    socket: serverUnixSocket,
+    mode: serverUnixSocketMode,
   });
-  await Promise.race([closed, cut]);
-  clearTimeout(timer);
-  await closed;
+  const listening = await listenAll(() => makeServer(app.api.fetch, app.config()), addresses);
+  for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
+  return listening;
 }
 
 /** Reload signals, as PostgREST has them. */
@@ -99,43 +93,40 @@ function reloadOnSignals(app: App): () => void {
  * Starts the server and resolves once it answers.
  * @throws StartError where it refuses to start, ConfigError for settings, ApiError where the database refuses
  */
-export async function serve(loadConfig: LoadConfig, { checked, version }: ServeOptions): Promise<Running> {
-  const app = createApp(loadConfig);
+export async function serve(
+  loadConfig: LoadConfig,
+  { checked, version, quiet }: ServeOptions,
+): Promise<Running> {
+  const drains: Drain[] = [];
+  let api: readonly Server[] = [];
+  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
   app.observe({ kind: 'starting', version });
-  let servers: Server[] = [];
   try {
     if (checked) judge(checkConfig(app.config()), app);
-    const admin = await listenForAdmin(app);
-    servers = [...admin];
+    drains.push(...(await listenForAdmin(app)).map(createDrain));
     await app.start();
     if (checked) judge(app.findings(), app);
-    const { serverHost, serverPort, serverReuseport, serverUnixSocket, serverUnixSocketMode } = app.config();
-    const listening = await listenAll(
-      () => makeServer(app.api.fetch, app.config()),
-      addressesOf({
-        host: serverHost,
-        port: serverPort,
-        reusePort: serverReuseport,
-        socket: serverUnixSocket,
-        mode: serverUnixSocketMode,
-      }),
-    );
-    servers.push(...listening.servers);
-    for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
+    const { servers, shown } = await listenForApi(app);
+    api = servers;
+    drains.push(...servers.map(createDrain));
     const forgetSignals = reloadOnSignals(app);
     return {
-      addresses: listening.shown,
+      addresses: shown,
       close: async () => {
         app.observe({ kind: 'stopping', signal: 'close' });
         forgetSignals();
-        await drain(servers, app.config().serverShutdownTimeout);
+        const { serverShutdownTimeout } = app.config();
+        const unfinished = await Promise.all(drains.map((drain) => drain(serverShutdownTimeout)));
         await app.stop();
-        app.observe({ kind: 'stopped', unfinishedRequests: 0 });
+        app.observe({
+          kind: 'stopped',
+          unfinishedRequests: unfinished.reduce((sum, count) => sum + count, 0),
+        });
         app.flushLog();
       },
     };
   } catch (error) {
-    await drain(servers, 0);
+    await Promise.all(drains.map((drain) => drain(0)));
     await app.stop();
     app.flushLog();
     throw error;

@@ -212,7 +212,7 @@ export const runDev = async (options: DevOptions, context: DevContext): Promise<
     await applyFolder(project, database.adminUri, context);
     signal.throwIfAborted();
     steps.begin('Starting the API');
-    const running = await context.serve(settings.load, { checked: false });
+    const running = await context.serve(settings.load, { checked: false, quiet: true });
     undo.push(running.close);
     const unwatch = watchProject(project.folder, createUpdater(options, database, settings.config, context));
     undo.push(async () => unwatch());

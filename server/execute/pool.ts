@@ -31,14 +31,24 @@ export interface Lease {
   readonly release: (broken?: Error) => void;
 }
 
+/** Numbers of connections, and of requests that wait for one. */
+export interface PoolState {
+  readonly open: number;
+  readonly inUse: number;
+  readonly waiting: number;
+  readonly max: number;
+  /** The last attempt to connect succeeded. */
+  readonly reachable: boolean;
+}
+
 export interface Pool {
   /**
    * Lends a connection. Rejects with ApiError PGRST003 when none becomes free in time, PGRST000 when the
    * database cannot be reached.
    */
   readonly acquire: () => Promise<Lease>;
-  readonly state: () => { open: number; inUse: number; waiting: number; max: number };
-  /** Closes all connections, those that are lent when they come back. */
+  readonly state: () => PoolState;
+  /** Closes all connections: those that are lent when they come back, or after a moment of grace. */
   readonly close: () => Promise<void>;
 }
 
@@ -69,6 +79,9 @@ function sendCancel({ host, port, processID, secretKey }: Session): void {
 /** The system's own default, two hours, is too long to wait for a server that was unplugged. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
+/** For statements that were cancelled to say so. */
+const GRACE_MS = 2000;
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 
 /** Lends connections of `db-uri`. */
@@ -83,14 +96,17 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   } as pg.PoolConfig);
+  const lent = new Set<Session>();
   const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
   const serials = new WeakMap<pg.PoolClient, number>();
   let serial = 0;
+  let reachable = true;
   const tell = (client: pg.PoolClient, event: ConnectionEvent): void =>
     observe({ kind: 'connection', event, connection: serials.get(client) ?? 0 });
   // an idle connection that breaks is replaced at the next request: nobody waits for it
   pool.on('error', (error) => observe({ kind: 'database lost', error }));
   pool.on('connect', (client) => {
+    reachable = true;
     serials.set(client, ++serial);
     // pg emits further errors of a broken connection on the client: they are told by the exchange
     client.on('error', () => undefined);
@@ -111,6 +127,7 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
         cause,
       });
     }
+    reachable = false;
     observe({ kind: 'database lost', error: cause });
     return apiError('PGRST000', 'Database connection error. Retrying the connection.', {
       headers: RETRY_AFTER,
@@ -128,18 +145,21 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       }
       const exchanger = exchangers.get(client);
       if (!exchanger) throw new Error('the pool lent a connection that it did not announce');
+      const session = client as unknown as Session;
+      lent.add(session);
       return {
         run: (steps) => exchanger.run(steps),
         forget: (steps) => exchanger.forget(steps),
         taint: () => exchanger.taint(),
-        cancel: () => sendCancel(client as unknown as Session),
+        cancel: () => sendCancel(session),
         release: (broken) => {
+          lent.delete(session);
           if (!broken && exchanger.idle) {
             client.release();
             return;
           }
           // closed here and now: to say goodbye needs a server that listens
-          (client as unknown as Session).connection.stream.destroy();
+          session.connection.stream.destroy();
           client.release(broken ?? true);
         },
       };
@@ -149,7 +169,14 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       inUse: pool.totalCount - pool.idleCount,
       waiting: pool.waitingCount,
       max: options.dbPool,
+      reachable,
     }),
-    close: () => pool.end(),
+    close: async () => {
+      const cut = setTimeout(() => {
+        for (const { connection } of lent) connection.stream.destroy();
+      }, GRACE_MS);
+      await pool.end();
+      clearTimeout(cut);
+    },
   };
 }

@@ -37,7 +37,7 @@ export interface TransactionMode {
   readonly authenticated: boolean;
   /** Whether statements are prepared at all. */
   readonly prepared: boolean;
-  /** What runs may leave settings to the session: functions that were called, triggers. */
+  /** What runs may leave settings to the session: functions that are called, triggers. */
   readonly taints: boolean;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal | null;
@@ -71,9 +71,9 @@ const command = (text: string): Step => ({
   binary: NO_BINARY,
 });
 
-/** Not prepared: it must work whatever became of prepared statements. */
+// not prepared: they must work whatever became of prepared statements
 const ROLLBACK: Step = { ...command('rollback'), key: null };
-const COMMIT = command('commit');
+const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
 function begin({ isolation, readOnly }: TransactionMode): Step {
@@ -119,18 +119,18 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
   return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
 }
 
-/** Ends a transaction that failed or must not stay. */
-async function rollBack(lease: Lease): Promise<void> {
-  const { status } = await lease.run([ROLLBACK]);
-  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
-}
-
 /**
  * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
  * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
  */
 const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
+
+/** Ends a transaction that failed or must not stay. */
+async function rollBack(lease: Lease): Promise<void> {
+  const { status } = await lease.run([ROLLBACK]);
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+}
 
 /** Ends a failed transaction, so that the connection can be used again. */
 async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { StartError, systemCode } from '../errors/start.ts';
 import { type Connection, openConnection } from '../execute/connection.ts';
-import { repositoryFile } from './files.ts';
+import { repositoryFile } from '../host/files.ts';
 
 /**
  * A URI to the same place for another login. By parameters, which win over what stands before the host: a URI

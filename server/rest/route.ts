@@ -124,7 +124,7 @@ async function serve(
   const shape = readShape(raw, options);
   timing.mark('parse');
   const { role } = identity;
-  const planned = context.plans.get(catalog, `${role}\0${shape.key}`, () =>
+  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
     planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
   );
   timing.mark('plan');
