@@ -15,7 +15,8 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  readonly session: SessionStatement;
+  /** Null = what an earlier task of the transaction has set still holds. */
+  readonly session: SessionStatement | null;
   /** SQL of the pre-request function's call. */
   readonly preRequest: string | null;
   readonly statements: Statements;
@@ -25,6 +26,8 @@ export interface Task {
   readonly estimateValues: readonly WireValue[];
   /** Indexes of the main statement's values that go in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** It may only read, also where the transaction may write. */
+  readonly readOnly: boolean;
 }
 
 /** How a transaction begins and ends. */
@@ -57,7 +60,10 @@ export interface Executed {
 
 /** An open transaction. */
 export interface Transaction {
-  /** Runs a task in it. Rejects with ApiError; the transaction is then over, whatever follows. */
+  /**
+   * Runs a task in it. A task with a session of its own finds nothing of what earlier tasks, or the functions that
+   * they called, have set. Rejects with ApiError; the transaction is then over, whatever follows.
+   */
   readonly run: (task: Task) => Promise<Executed>;
 }
 
@@ -75,6 +81,13 @@ const command = (text: string): Step => ({
 const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
+
+/** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
+const ANEW = [command('reset all'), command('set local role none')];
+
+/** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
+const SAVEPOINT = command('savepoint reading');
+const RELEASE = command('release savepoint reading');
 
 function begin({ isolation, readOnly }: TransactionMode): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
@@ -105,8 +118,7 @@ interface Trip {
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  const { key, text, values } = task.session;
-  steps.push({ key, text, values, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
   if (task.preRequest !== null) {
     steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
   }
@@ -189,7 +201,9 @@ async function runInTrips<T>(
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
     if (failed) throw new Error('the transaction has failed already');
-    const trip = planTrip(task, isOpen ? [] : [begin(mode)], [], mode.prepared);
+    const first = isOpen ? (task.session === null ? [] : ANEW) : [begin(mode)];
+    const apart = task.readOnly && !mode.readOnly;
+    const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);

@@ -5,7 +5,8 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { RequestId } from '../observe/request-id.ts';
 import type { Answer } from '../response/respond.ts';
-import { type RestContext, serveRest } from './route.ts';
+import type { RestContext } from './context.ts';
+import { serveRest } from './route.ts';
 
 /** Statuses that have no body (RFC 9110). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);

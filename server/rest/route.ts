@@ -4,55 +4,17 @@
  *   HTTP → identity → shape → plan → statements and session → transaction → answer
  */
 import type { IncomingMessage } from 'node:http';
-import type { Catalog } from '../catalog/types.ts';
-import type { Config } from '../config.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { Pool } from '../execute/pool.ts';
 import { runWork } from '../execute/transaction.ts';
-import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
-import type { Observe } from '../observe/observation.ts';
-import { planRequest } from '../plan/plan.ts';
-import type { Session, SessionStatement } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
-import {
-  canonicalQuery,
-  parseRequest,
-  type RawRequest,
-  type RequestOptions,
-  type RequestShape,
-  readShape,
-} from '../request/http.ts';
-import { type Answer, respond, respondAllow, respondError } from '../response/respond.ts';
-import { bind } from './bind.ts';
+import { type Answer, respondError } from '../response/respond.ts';
+import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { readIncoming } from './incoming.ts';
-import type { PlanCache, Planned, Prepared } from './planned.ts';
-import { respondRoot } from './root.ts';
-import type { SessionOf } from './session.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
-
-/** What requests run under until the configuration is reloaded. */
-export interface RestSettings {
-  readonly config: Config;
-  readonly options: RequestOptions;
-  readonly authenticate: Authenticate;
-  readonly sessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
-  readonly isolationOf: (role: string) => string | null;
-}
-
-export interface RestContext {
-  readonly settings: () => RestSettings;
-  /** Null before the first load. */
-  readonly catalog: () => Catalog | null;
-  readonly pool: Pool;
-  readonly plans: PlanCache;
-  readonly renderSession: (session: Session) => SessionStatement;
-  readonly observe: Observe;
-}
 
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
@@ -110,7 +72,7 @@ async function serve(
   signal: AbortSignal | null,
   trace: Trace,
 ): Promise<Answer> {
-  const { config, options } = settings;
+  const { config } = settings;
   const timing = createTiming(config.serverTimingEnabled);
   const authenticated = settings.authenticate(
     incoming.headers as { authorization?: string; apikey?: string },
@@ -121,78 +83,30 @@ async function serve(
   const catalog = context.catalog();
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
-  const shape = readShape(raw, options);
+  const scene: Scene = { context, settings, catalog, identity, signal };
+  const shape = shapeOf(scene, raw);
   timing.mark('parse');
-  const { role } = identity;
-  const planned = context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
-    planRequest({ catalog, role, options: config }, parseRequest(raw, shape, options)),
-  );
+  const planned = plannedOf(scene, raw, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
-    const info = answerInfo(planned.plan, catalog, role, config);
+    const info = answerInfo(scene, planned.plan);
     if (planned.plan.kind === 'root') timing.mark('transaction');
     timing.mark('response');
     return timing.onto(info);
   }
   trace.sql = planned.statements.main.text;
-  const executed = await runWork(
-    context.pool,
-    workOf(context, settings, identity, raw, shape, planned, signal),
-  );
+  const ready: Ready = { raw, shape, planned };
+  const executed = await runWork(context.pool, {
+    ...taskOf(scene, ready),
+    ...modeOf(scene, planned),
+    // what only read has nothing to undo: it is looked at after the trip
+    verify: planned.plan.readOnly ? null : planned.verify,
+  });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const asked = { range: shape.range, canonicalQuery: canonicalOf(planned, shape) };
-  const answer = respond(planned.plan, asked, executed, config.clientErrorVerbosity);
+  const answer = answerTo(scene, ready, executed);
   timing.mark('response');
   return timing.onto(answer);
-}
-
-const canonicalOf = ({ plan }: Prepared, { pairs }: RequestShape): string =>
-  plan.kind === 'read' ? canonicalQuery(pairs) : '';
-
-function workOf(
-  context: RestContext,
-  settings: RestSettings,
-  identity: Identity,
-  raw: RawRequest,
-  shape: RequestShape,
-  { plan, statements, id, binary, verify }: Prepared,
-  signal: AbortSignal | null,
-) {
-  const { config } = settings;
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
-  return {
-    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
-    preRequest: settings.preRequest,
-    statements,
-    key: id === null ? null : `${identity.role} ${id}`,
-    values: bind(statements.main.parameters, values),
-    estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
-    binary,
-    isolation: plan.isolation ?? settings.isolationOf(identity.role),
-    readOnly: plan.readOnly,
-    rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    // what only read has nothing to undo: it is looked at after the trip
-    verify: plan.readOnly ? null : verify,
-    authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
-    taints: plan.kind !== 'read' || settings.preRequest !== null,
-    signal,
-  };
-}
-
-const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
-  preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
-
-function answerInfo(
-  plan: Extract<Planned, { kind: 'info' }>['plan'],
-  catalog: Catalog,
-  role: string,
-  config: Config,
-): Answer {
-  return plan.kind === 'allow'
-    ? respondAllow(plan.allow)
-    : respondRoot(plan, catalog, role, config.openapiMode);
 }
 
 /** The trace header comes back as it was sent. */

@@ -1,0 +1,44 @@
+/**
+ * What the routes of REST work with: the settings of the moment and the rooms of the house.
+ */
+import type { Catalog } from '../catalog/types.ts';
+import type { Config } from '../config.ts';
+import type { Pool } from '../execute/pool.ts';
+import type { Authenticate } from '../identity/authenticate.ts';
+import type { Identity } from '../identity/role.ts';
+import type { Observe } from '../observe/observation.ts';
+import type { Session, SessionStatement } from '../query/session.ts';
+import type { RequestOptions } from '../request/http.ts';
+import type { PlanCache } from './planned.ts';
+import type { SessionOf } from './session.ts';
+
+/** What requests run under until the configuration is reloaded. */
+export interface RestSettings {
+  readonly config: Config;
+  readonly options: RequestOptions;
+  readonly authenticate: Authenticate;
+  readonly sessionOf: SessionOf;
+  /** SQL that calls `db-pre-request`. */
+  readonly preRequest: string | null;
+  readonly isolationOf: (role: string) => string | null;
+}
+
+export interface RestContext {
+  readonly settings: () => RestSettings;
+  /** Null before the first load. */
+  readonly catalog: () => Catalog | null;
+  readonly pool: Pool;
+  readonly plans: PlanCache;
+  readonly renderSession: (session: Session) => SessionStatement;
+  readonly observe: Observe;
+}
+
+/** Everything that stays the same while one HTTP request is served. */
+export interface Scene {
+  readonly context: RestContext;
+  readonly settings: RestSettings;
+  readonly catalog: Catalog;
+  readonly identity: Identity;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal | null;
+}

@@ -1,0 +1,98 @@
+/**
+ * A raw request on its way to the database: its shape, its plan (from the cache where the shape was seen before),
+ * and the task that runs it. Whoever has a scene and a raw request gets the same task of it: the route, a step of
+ * a batch, the check of a precondition.
+ */
+import type { Config } from '../config.ts';
+import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
+import { planRequest } from '../plan/plan.ts';
+import type { InfoPlan } from '../plan/types.ts';
+import {
+  canonicalQuery,
+  parseRequest,
+  type RawRequest,
+  type RequestShape,
+  readShape,
+} from '../request/http.ts';
+import { type Answer, respond, respondAllow } from '../response/respond.ts';
+import { bind } from './bind.ts';
+import type { Scene } from './context.ts';
+import type { Planned, Prepared } from './planned.ts';
+import { respondRoot } from './root.ts';
+
+/** A request that the database has to answer. */
+export interface Ready {
+  readonly raw: RawRequest;
+  readonly shape: RequestShape;
+  readonly planned: Prepared;
+}
+
+/** Reads the shape of a request. Throws ApiError for what no plan can serve. */
+export const shapeOf = ({ settings }: Scene, raw: RawRequest): RequestShape =>
+  readShape(raw, settings.options);
+
+/** Finds or makes the plan of a shape. Throws ApiError for what grammar and catalog refuse. */
+export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {
+  const { context, settings, catalog, identity } = scene;
+  const { role } = identity;
+  return context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
+    planRequest({ catalog, role, options: settings.config }, parseRequest(raw, shape, settings.options)),
+  );
+}
+
+/** What the database runs for a request. */
+export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
+  const { context, settings, identity } = scene;
+  const { plan, statements, id, binary } = planned;
+  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
+  return {
+    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    preRequest: settings.preRequest,
+    statements,
+    key: id === null ? null : `${identity.role} ${id}`,
+    values: bind(statements.main.parameters, values),
+    estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
+    binary,
+    readOnly: plan.readOnly,
+  };
+}
+
+/** The transaction that a request by itself runs in. */
+export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
+  const { config, isolationOf } = scene.settings;
+  const { role } = scene.identity;
+  return {
+    isolation: plan.isolation ?? isolationOf(role),
+    readOnly: plan.readOnly,
+    rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
+    taints: plan.kind !== 'read' || scene.settings.preRequest !== null,
+    ...transactionOf(scene),
+  };
+}
+
+/** What every transaction of a scene has in common. */
+export const transactionOf = ({ settings, identity, signal }: Scene) => ({
+  authenticated: identity.role !== settings.config.dbAnonRole,
+  prepared: settings.config.dbPreparedStatements,
+  signal,
+});
+
+export const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
+  preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
+
+/** The answer to what was run. Throws PGRST111 and 112 for settings that SQL set wrongly. */
+export function answerTo(scene: Scene, { shape, planned }: Ready, executed: Executed): Answer {
+  const { plan } = planned;
+  const asked = {
+    range: shape.range,
+    canonicalQuery: plan.kind === 'read' ? canonicalQuery(shape.pairs) : '',
+  };
+  return respond(plan, asked, executed, scene.settings.config.clientErrorVerbosity);
+}
+
+/** The answer that the catalog alone gives. */
+export function answerInfo({ catalog, identity, settings }: Scene, plan: InfoPlan): Answer {
+  return plan.kind === 'allow'
+    ? respondAllow(plan.allow)
+    : respondRoot(plan, catalog, identity.role, settings.config.openapiMode);
+}
