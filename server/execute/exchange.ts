@@ -7,6 +7,7 @@
  * `data` listener: the driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
  */
 import type { Duplex } from 'node:stream';
+import { isReusing } from './socket.ts';
 import {
   ALL_AS_TEXT,
   FrameReader,
@@ -113,7 +114,7 @@ export class Exchanger {
   readonly #stream: Duplex;
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
-  readonly #reader = new FrameReader((type, payload) => this.#receive(type, payload));
+  readonly #reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent));
   /** Prepared statements by key, the least recently used first. */
   readonly #prepared = new Map<string, string>();
   readonly #mostPrepared: number;
@@ -137,6 +138,8 @@ export class Exchanger {
     this.#stream.removeListener('data', this.#driver);
     // always cut into frames, so that one which begins in an exchange may end after it
     this.#stream.on('data', (chunk: Buffer) => this.#reader.push(chunk));
+    // the frames are read where they lie: what is kept of them is copied
+    if (isReusing(this.#stream)) this.#stream.reuse();
     this.#stream.once('close', () => this.#lost());
   }
 
@@ -243,7 +246,7 @@ export class Exchanger {
     }
   }
 
-  #receive(type: number, payload: Buffer): void {
+  #receive(type: number, payload: Buffer, lent: boolean): void {
     const running = this.#running;
     if (!running) {
       this.#passOn(type, payload);
@@ -251,7 +254,7 @@ export class Exchanger {
     }
     switch (type) {
       case DATA_ROW:
-        running.rows[running.at]?.push(parseDataRow(payload));
+        running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
         break;
       case COMMAND_COMPLETE:
       case EMPTY_QUERY:

@@ -8,6 +8,7 @@ import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
 import { parseConnectionString } from './connection-string.ts';
 import { type DriverConnection, Exchanger, type Outcome, type Step } from './exchange.ts';
+import { createReusingSocket } from './socket.ts';
 
 export interface PoolOptions {
   readonly dbUri: string;
@@ -95,6 +96,8 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     application_name: 'aura',
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    // the driver gives its settings, whatever its types say; TLS goes through a socket of its own making
+    stream: (settings?: pg.ClientConfig) => (settings?.ssl ? new net.Socket() : createReusingSocket()),
   } as pg.PoolConfig);
   const lent = new Set<Session>();
   const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
