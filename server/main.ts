@@ -40,11 +40,18 @@ function judge(findings: readonly StartFinding[], app: App): void {
 /** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
 const HEADER_BYTES = 64 * 1024;
 
+/** Node's own limit for a request to arrive. */
+const LONGEST_REQUEST_SECONDS = 300;
+
 function makeServer(
   fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
-  { serverMaxUrlLength }: Pick<Config, 'serverMaxUrlLength'>,
+  { serverMaxUrlLength, dbStreamTimeout }: Pick<Config, 'serverMaxUrlLength' | 'dbStreamTimeout'>,
 ): Server {
-  const serverOptions = { maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES };
+  const serverOptions = {
+    maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES,
+    // of an import, which takes its time; ordinary bodies are waited for less long where they are read
+    requestTimeout: Math.max(LONGEST_REQUEST_SECONDS, dbStreamTimeout) * 1000,
+  };
   return createAdaptorServer({ fetch, serverOptions }) as Server;
 }
 

@@ -137,6 +137,26 @@ export const databaseSettings = {
     aliases: ['max-rows'],
     defaultNote: 'no limit',
   }),
+  'db-max-stream-rows': ownSetting(integer(0), null, {
+    description:
+      'The most rows that a streamed answer holds, in the place of `db-max-rows`, which goes on to bound the embedded rows of each.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'no limit',
+  }),
+  'db-max-streams': ownSetting(integer(0, 1000), null, {
+    description:
+      'How many streamed answers and imports may run at a time, each of which holds a connection. One more is answered 503 with `Retry-After`; 0 allows none.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'half of `db-pool`, at least one',
+  }),
+  'db-stream-timeout': ownSetting(integer(1, YEAR_IN_SECONDS, 'seconds'), 3600, {
+    description:
+      'How long a streamed answer or an import may take in all. `db-statement-timeout` bounds each batch of rows by itself.',
+    reloadable: true,
+    inDatabase: true,
+  }),
   'db-statement-timeout': ownSetting(integer(0, YEAR_IN_SECONDS, 'seconds'), 30, {
     description:
       "How long the statements of a request may run. The role's own `statement_timeout`, or a called function's hoisted one, counts where it is shorter; 0 leaves the matter to them.",

@@ -12,6 +12,8 @@ import {
   ALL_AS_TEXT,
   FrameReader,
   MessageWriter,
+  parseAffected,
+  parseColumnNames,
   parseDataRow,
   parseErrorFields,
   type ResultFormats,
@@ -27,6 +29,26 @@ export interface Step {
   readonly formats: ResultFormats;
   /** Indexes of values that are sent in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** Runs it through a portal of its own, whose rows are taken as they come. */
+  readonly portal?: Portal;
+  /** What a COPY FROM STDIN reads. */
+  readonly data?: Buffer;
+  /**
+   * One row in place of those of the statement: the names of its columns, for which it is not run, or the number of
+   * rows that it wrote.
+   */
+  readonly answers?: 'columns' | 'affected';
+}
+
+/** A statement that stops after some rows, to be run on in a later exchange of the same transaction. */
+export interface Portal {
+  readonly name: string;
+  /** Rows of this exchange. */
+  readonly most: number;
+  /** It was opened by an earlier exchange. */
+  readonly isOpen: boolean;
+  /** Takes a DataRow, which is valid only until this returns; must not throw. */
+  readonly take: (row: Buffer) => void;
 }
 
 export type Row = readonly (Buffer | null)[];
@@ -38,12 +60,18 @@ export class DatabaseError extends Error {
   readonly code: string;
   readonly detail: string | null;
   readonly hint: string | null;
+  /** CONTEXT: where it happened, in the language of the server. */
+  readonly where: string | null;
+  /** The function of the server's source that refused. */
+  readonly routine: string | null;
 
   constructor(fields: Readonly<Record<string, string>>) {
     super(fields['M'] ?? 'unknown error');
     this.code = fields['C'] ?? 'XX000';
     this.detail = fields['D'] ?? null;
     this.hint = fields['H'] ?? null;
+    this.where = fields['W'] ?? null;
+    this.routine = fields['R'] ?? null;
   }
 }
 
@@ -63,6 +91,8 @@ export interface Outcome {
    * changed since, or it is gone.
    */
   readonly stale: boolean;
+  /** A portal has more rows. */
+  readonly suspended: boolean;
   /** `I` idle, `T` in a transaction, `E` in a failed one. */
   readonly status: string;
 }
@@ -76,6 +106,7 @@ interface Running {
   at: number;
   /** That step is bound to its values. */
   bound: boolean;
+  suspended: boolean;
   error: DatabaseError | null;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
@@ -88,6 +119,10 @@ const CLOSE_COMPLETE = code('3');
 const DATA_ROW = code('D');
 const COMMAND_COMPLETE = code('C');
 const EMPTY_QUERY = code('I');
+const PORTAL_SUSPENDED = code('s');
+const PARAMETER_DESCRIPTION = code('t');
+const ROW_DESCRIPTION = code('T');
+const COPY_IN = code('G');
 const ERROR_RESPONSE = code('E');
 const READY_FOR_QUERY = code('Z');
 
@@ -148,6 +183,12 @@ export class Exchanger {
     return this.#running === null && this.#status === 'I' && !this.#stream.destroyed;
   }
 
+  /** Stops reading what the server sends, so that the server has to wait, or goes on. */
+  pause(paused: boolean): void {
+    if (paused) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
   /** User code may have changed the session: the next exchange cleans it before its steps, in the same trip. */
   taint(): void {
     this.#tainted = true;
@@ -174,6 +215,7 @@ export class Exchanger {
           rows,
           at: cleans ? -1 : 0,
           bound: false,
+          suspended: false,
           error: null,
           resolve,
           reject,
@@ -205,7 +247,11 @@ export class Exchanger {
   }
 
   #write(step: Step): boolean {
-    const { key } = step;
+    const { key, portal } = step;
+    if (portal?.isOpen) {
+      this.#writer.execute(portal.name, portal.most);
+      return false;
+    }
     const known = key === null ? undefined : this.#prepared.get(key);
     let name = known ?? '';
     if (key === null) {
@@ -218,8 +264,13 @@ export class Exchanger {
       this.#prepared.delete(key);
       this.#prepared.set(key, known);
     }
-    this.#writer.bind(name, step.values, step.formats, step.binary);
-    this.#writer.execute();
+    if (step.answers === 'columns') {
+      this.#writer.describe(name);
+    } else {
+      this.#writer.bind(name, step.values, step.formats, step.binary, portal?.name);
+      this.#writer.execute(portal?.name, portal?.most);
+      if (step.data) this.#writer.copy(step.data);
+    }
     return known !== undefined;
   }
 
@@ -253,13 +304,18 @@ export class Exchanger {
       return;
     }
     switch (type) {
-      case DATA_ROW:
-        running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
+      case DATA_ROW: {
+        const portal = running.steps[running.at]?.portal;
+        if (portal) portal.take(payload);
+        else running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
         break;
+      }
       case COMMAND_COMPLETE:
+        if (running.steps[running.at]?.answers) running.rows[running.at]?.push([parseAffected(payload)]);
+        this.#stepDone(running);
+        break;
       case EMPTY_QUERY:
-        if (running.at >= 0) running.at += 1;
-        running.bound = false;
+        this.#stepDone(running);
         break;
       case BIND_COMPLETE:
         running.bound = true;
@@ -268,6 +324,16 @@ export class Exchanger {
         this.#closing.shift();
         break;
       case PARSE_COMPLETE:
+      case PARAMETER_DESCRIPTION:
+      case COPY_IN:
+        break;
+      case ROW_DESCRIPTION:
+        running.rows[running.at]?.push(parseColumnNames(payload));
+        this.#stepDone(running);
+        break;
+      case PORTAL_SUSPENDED:
+        running.suspended = true;
+        this.#stepDone(running);
         break;
       case ERROR_RESPONSE:
         running.error ??= new DatabaseError(parseErrorFields(payload));
@@ -285,6 +351,11 @@ export class Exchanger {
     }
   }
 
+  #stepDone(running: Running): void {
+    if (running.at >= 0) running.at += 1;
+    running.bound = false;
+  }
+
   #ready(running: Running, status: string): void {
     this.#status = status;
     if (running.at < 0) {
@@ -300,7 +371,8 @@ export class Exchanger {
       this.forget(running.steps.slice(at));
       this.#unwanted.push(...this.#closing.splice(0));
     }
-    running.resolve({ rows, error, stale: error !== null && !bound && reused[at] === true, status });
+    const stale = error !== null && !bound && reused[at] === true;
+    running.resolve({ rows, error, stale, suspended: running.suspended, status });
   }
 
   /** A frame that is none of ours, for the driver's parser. */

@@ -69,7 +69,8 @@ export interface Transaction {
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-const command = (text: string): Step => ({
+/** A statement without values, prepared under its own text. */
+export const command = (text: string): Step => ({
   key: text,
   text,
   values: [],
@@ -78,7 +79,7 @@ const command = (text: string): Step => ({
 });
 
 // not prepared: they must work whatever became of prepared statements
-const ROLLBACK: Step = { ...command('rollback'), key: null };
+export const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
@@ -89,13 +90,14 @@ const ANEW = [command('reset all'), command('set local role none')];
 const SAVEPOINT = command('savepoint reading');
 const RELEASE = command('release savepoint reading');
 
-function begin({ isolation, readOnly }: TransactionMode): Step {
+/** What begins a transaction. */
+export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation' | 'readOnly'>): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
   return command(`begin${level}${readOnly ? ' read only' : ''}`);
 }
 
 /** What ends a transaction that went well; a rollback must not hide what a commit would have refused. */
-const ending = ({ rollback }: TransactionMode): readonly Step[] =>
+export const ending = ({ rollback }: Pick<TransactionMode, 'rollback'>): readonly Step[] =>
   rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT];
 
 function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
@@ -135,17 +137,17 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
  * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
  * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
  */
-const isOutdated = ({ error, stale }: Outcome): boolean =>
+export const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
 
 /** Ends a transaction that failed or must not stay. */
-async function rollBack(lease: Lease): Promise<void> {
+export async function rollBack(lease: Lease): Promise<void> {
   const { status } = await lease.run([ROLLBACK]);
   if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
 }
 
 /** Ends a failed transaction, so that the connection can be used again. */
-async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
+export async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
   if (status !== 'I') await rollBack(lease);
 }
 
@@ -222,18 +224,19 @@ async function runInTrips<T>(
   return end.error ? fail(end, end.error, []) : value;
 }
 
-const lost = (cause: unknown): Error =>
+/** PGRST001. */
+export const lost = (cause: unknown): Error =>
   apiError('PGRST001', 'Database client error. Retrying the connection.', {
     headers: { 'Retry-After': '1' },
     cause,
   });
 
 /** Nobody reads this answer; the log tells it from what went wrong. */
-const abandoned = (cause?: unknown): Error =>
+export const abandoned = (cause?: unknown): Error =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
-async function withLease<T>(
+export async function withLease<T>(
   pool: Pool,
   { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
   use: (lease: Lease) => Promise<T>,

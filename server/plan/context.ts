@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/types.ts';
 /** The settings that bear on plans. */
 export interface PlanOptions {
   readonly dbMaxRows: number | null;
+  readonly dbMaxStreamRows: number | null;
   readonly dbAggregatesEnabled: boolean;
   readonly dbPlanEnabled: boolean;
   readonly dbMaxEmbedDepth: number;

@@ -10,13 +10,23 @@ import { apiError } from '../errors/codes.ts';
 import { suggestOne } from '../errors/suggest.ts';
 import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { Action, Request } from '../request/ast.ts';
+import { restrict } from '../request/range.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { planMutation } from './mutate.ts';
 import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
 import { refuseUnprotected } from './protect.ts';
 import { legacyNames, planRead } from './read.ts';
-import type { Handler, InfoPlan, Plan, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from './types.ts';
+import type {
+  Handler,
+  InfoPlan,
+  Plan,
+  ReadPlan,
+  RelationPlan,
+  RoutinePlan,
+  StreamPlan,
+  WritePlan,
+} from './types.ts';
 
 /** Plans a request. Throws ApiError for everything that the catalog cannot satisfy. */
 export function planRequest(context: PlanContext, request: Request): Plan {
@@ -79,6 +89,7 @@ function commonParts(context: PlanContext, request: Request) {
     isolation: null,
     settings: [],
     maxRows: context.options.dbMaxRows,
+    stream: null,
     legacyNames: context.options.urlUseLegacyTargetNames ? legacyNames(request) : [],
   };
 }
@@ -91,6 +102,16 @@ function chooseHandler(
 ): Negotiated {
   const what = { identity, wholeRows: wholeRows(read) };
   return negotiate(context.catalog, what, request.accept, context.options.dbPlanEnabled);
+}
+
+function streamOf(
+  { options }: PlanContext,
+  request: Request,
+  { handler, mediaType }: Negotiated,
+): StreamPlan | null {
+  if (handler.kind !== 'lines' || mediaType.kind === 'plan') return null;
+  const maxRows = options.dbMaxStreamRows;
+  return { format: handler.format, range: restrict(request.range, maxRows), maxRows };
 }
 
 const NO_BODY: Handler = { kind: 'none' };
@@ -110,10 +131,12 @@ function planRelation(
     request,
   );
   refuseUnprotected(context, relation, read);
-  const { handler, mediaType } = chooseHandler(context, request, name, read);
+  const negotiated = chooseHandler(context, request, name, read);
+  const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
   return {
     ...commonParts(context, request),
+    stream: streamOf(context, request, negotiated),
     kind: 'read',
     relation: name,
     head: action.head,
@@ -175,25 +198,30 @@ function planRoutine(
   const root = { relation, source, range: request.range, isResultOfWrite: false };
   const read = planRead(context, request.schema, root, request);
   refuseUnprotected(context, null, read);
-  const { handler, mediaType } = chooseHandler(context, request, relation, read);
+  const negotiated = chooseHandler(context, request, relation, read);
+  const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
   const { preferences } = request;
-  if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.setOf) {
+  const limited = preferences.maxAffected !== null && preferences.handling === 'strict';
+  if (limited && !routine.returns.setOf) {
     throw apiError(
       'PGRST128',
       'Function must return SETOF or TABLE when max-affected preference is used with handling=strict',
     );
   }
   const head = action.method === 'HEAD';
+  const readOnly = action.method !== 'POST' || routine.volatility !== 'volatile';
   return {
     ...commonParts(context, request),
+    // what writes is answered when it is committed, and what is limited when its rows are counted
+    stream: readOnly && !limited ? streamOf(context, request, negotiated) : null,
     kind: 'call',
     call: planCall(routine, request, read),
     head,
     read,
     handler: head ? NO_BODY : handler,
     mediaType,
-    readOnly: action.method !== 'POST' || routine.volatility !== 'volatile',
+    readOnly,
     isolation: routine.isolation,
     settings: routine.settings,
   };

@@ -22,7 +22,7 @@ const BODY: Qualifier = { schema: null, relation: 'pgrst_body' };
 const PAIRS_A_CALL = 50;
 
 /** One jsonb object with the defaults of all columns that have one. */
-function defaults(columns: readonly TargetColumn[]): Fragment {
+export function defaults(columns: readonly TargetColumn[]): Fragment {
   const pairs = columns.flatMap((item) =>
     item.default === null ? [] : [sql`${literal(item.name)}, ${fromCatalog(item.default)}`],
   );
@@ -121,20 +121,23 @@ function onConflict({ conflict, columns }: InsertPlan): Fragment {
 }
 
 function insert(plan: InsertPlan): Fragment {
-  const { columns, relation } = plan;
-  const into = columns.length === 0 ? nothing : sql` (${names(columns)})`;
   const source = {
-    columns,
+    columns: plan.columns,
     isObject: plan.bodyIsObject,
     applyDefaults: plan.applyDefaults,
     firstOnly: false,
   };
+  return sql`${renderInsert(plan, fromBody(source))}${returning(scope(plan), plan.returning)}`;
+}
+
+/** An insert that returns nothing; `from` has the typed rows, under the name `pgrst_body`. */
+export function renderInsert(plan: InsertPlan, from: Fragment): Fragment {
+  const { columns, relation } = plan;
+  const into = columns.length === 0 ? nothing : sql` (${names(columns)})`;
   const values = list(columns.map((item) => column(BODY, item.name)));
   const counted = countsInserted(plan) ? [countInserted] : [];
   const holds = where([...counted, ...plan.conditions.map((logic) => condition(BODY, logic))]);
-  return sql`insert into ${qualified(relation)}${into} select ${values} ${fromBody(source)}${holds}${onConflict(
-    plan,
-  )}${returning(scope(plan), plan.returning)}`;
+  return sql`insert into ${qualified(relation)}${into} select ${values} ${from}${holds}${onConflict(plan)}`;
 }
 
 const scope = ({ relation }: { relation: { schema: string; name: string } }): Qualifier => ({

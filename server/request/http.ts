@@ -24,6 +24,7 @@ import { type Parser, run } from './parser.ts';
 import {
   type Body,
   decodeText,
+  ndjsonAsArray,
   readCsv,
   readFormAsRow,
   readJson,
@@ -106,7 +107,8 @@ function decodeLeniently(text: string): string {
   }
 }
 
-function readPairs(query: string): Pair[] {
+/** The parameters of a query string, in their order. */
+export function readPairs(query: string): Pair[] {
   const pairs: Pair[] = [];
   if (query === '') return pairs;
   for (const item of query.split('&')) {
@@ -228,10 +230,10 @@ function splitPair([key, value]: Pair, asArguments: boolean): { fixed: string; s
 }
 
 /**
- * Reads everything of a request that is needed to look up its plan.
+ * Reads everything of a request that is needed to look up its plan; a body that is not in it may be given.
  * Throws ApiError for what no plan can serve: bad paths, methods, schemas, ranges, encodings, bodies.
  */
-export function readShape(raw: RawRequest, options: RequestOptions): RequestShape {
+export function readShape(raw: RawRequest, options: RequestOptions, given: Body | null = null): RequestShape {
   const action = actionOf(raw.method, raw.path, options);
   const { schema, profiled } = schemaOf(raw, options);
   const pairs = readPairs(raw.query);
@@ -250,7 +252,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
     if (isFilter(pair[0]) && !namesKey(pair, action)) filters += 1;
   }
   refuseTooMany(filters, options.dbMaxFilters);
-  const body = readBody(raw, action, pairs, slots);
+  const body = given ?? readBody(raw, action, pairs, slots);
   if (body) parts.push(JSON.stringify(body.payload));
   return { key: parts.join('\0'), slots, action, schema, profiled, pairs, range, body };
 }
@@ -266,20 +268,26 @@ function refuseTooMany(filters: number, most: number): void {
 const countFilters = (logic: Logic): number =>
   logic.kind === 'filter' ? 1 : logic.children.reduce((sum, child) => sum + countFilters(child), 0);
 
+/** Whether `columns` names what is written. */
+export const hasColumns = (pairs: readonly Pair[]): boolean => pairs.some(([key]) => key === 'columns');
+
 /** The body, read as its Content-Type says; a form's values for a function become slots. */
 function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots: string[]): Body | null {
   const forCall = action.kind === 'call' && action.method === 'POST';
   if (!forCall && (action.kind !== 'mutate' || action.mutation === 'delete')) return null;
   const type = parseMediaType(header(raw, 'content-type') ?? 'application/json');
   const namesColumns =
-    (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) &&
-    pairs.some(([key]) => key === 'columns');
+    (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) && hasColumns(pairs);
   const on = pairs.find((pair) => namesKey(pair, action));
   switch (type.kind) {
     case 'json':
-      if (on !== undefined) refuseUnlessKeyed(raw.body, parseColumns(on[1], 'on') ?? []);
-      return namesColumns ? unreadJson(raw.body) : readJson(raw.body, forCall);
+    case 'ndjson': {
+      const body = type.kind === 'json' ? raw.body : ndjsonAsArray(raw.body);
+      if (on !== undefined) refuseUnlessKeyed(body, parseColumns(on[1], 'on') ?? []);
+      return namesColumns ? unreadJson(body) : readJson(body, forCall);
+    }
     case 'csv':
+    case 'csv lines':
       return readCsv(raw.body);
     case 'form':
       return forCall ? readFormAsArguments(raw.body, slots) : readFormAsRow(raw.body);

@@ -8,6 +8,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { ResultSet } from '../execute/result.ts';
 import type { DatabasePlan, InfoPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
+import { renderStream, type StreamStatements } from '../query/stream.ts';
 import { verificationOf } from '../response/verify.ts';
 
 /** A plan with everything that can be made of it before the values are known. */
@@ -15,6 +16,8 @@ export interface Prepared {
   readonly kind: 'database';
   readonly plan: DatabasePlan;
   readonly statements: Statements;
+  /** Null = the answer is made whole. */
+  readonly stream: StreamStatements | null;
   /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
   readonly id: number | null;
   readonly binary: ReadonlySet<number>;
@@ -70,6 +73,7 @@ export function createPlanCache(size: number): PlanCache {
       kind: 'database',
       plan,
       statements,
+      stream: plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream),
       id,
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),

@@ -12,7 +12,9 @@ import { decodeHeader } from '../request/header.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { serveImport } from './import.ts';
 import { readIncoming } from './incoming.ts';
+import { serveStream } from './stream.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
 
@@ -84,6 +86,11 @@ async function serve(
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
   const scene: Scene = { context, settings, catalog, identity, signal };
+  if (raw.upload !== null) {
+    const imported = await serveImport(scene, raw, raw.upload);
+    timing.mark('transaction');
+    return timing.onto(imported);
+  }
   const shape = shapeOf(scene, raw);
   timing.mark('parse');
   const planned = plannedOf(scene, raw, shape);
@@ -96,6 +103,11 @@ async function serve(
   }
   trace.sql = planned.statements.main.text;
   const ready: Ready = { raw, shape, planned };
+  if (planned.stream !== null) {
+    const streamed = await serveStream(scene, ready, planned.stream);
+    timing.mark('transaction');
+    return timing.onto(streamed);
+  }
   const executed = await runWork(context.pool, {
     ...taskOf(scene, ready),
     ...modeOf(scene, planned),

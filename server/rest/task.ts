@@ -14,6 +14,7 @@ import {
   type RequestShape,
   readShape,
 } from '../request/http.ts';
+import type { Body } from '../request/payload.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
@@ -27,9 +28,9 @@ export interface Ready {
   readonly planned: Prepared;
 }
 
-/** Reads the shape of a request. Throws ApiError for what no plan can serve. */
-export const shapeOf = ({ settings }: Scene, raw: RawRequest): RequestShape =>
-  readShape(raw, settings.options);
+/** Reads the shape of a request, or of one whose body is given. Throws ApiError for what no plan can serve. */
+export const shapeOf = ({ settings }: Scene, raw: RawRequest, body: Body | null = null): RequestShape =>
+  readShape(raw, settings.options, body);
 
 /** Finds or makes the plan of a shape. Throws ApiError for what grammar and catalog refuse. */
 export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {
