@@ -22,8 +22,8 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { compile, qualified, sql } from './query/sql.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import type { RestSettings } from './rest/context.ts';
 import { mountRest } from './rest/mount.ts';
@@ -59,10 +59,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
     importSessionOf: createSessionOf({ ...config, dbStatementTimeout: config.dbStreamTimeout }, facts.roles),
-    preRequest:
-      config.dbPreRequest === null
-        ? null
-        : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
+    preRequest: config.dbPreRequest === null ? null : createPreRequest(config.dbPreRequest),
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
@@ -166,27 +163,29 @@ interface Vitals {
   readonly pool: Pool;
 }
 
-/** Whether the server should get requests; nothing that it says is a secret, since it asks for no token. */
+/**
+ * Whether the server should get requests. What hinders none of them is a reason to look, not one to take all
+ * servers away at once. Nothing that is said is a secret, since it asks for no token.
+ */
 async function readiness({ isLive, holder, reloader, pool }: Vitals): Promise<Readiness> {
-  const reasons: string[] = [];
-  if (!isLive()) reasons.push('The API does not listen.');
   const state = holder.state();
-  if (state.kind !== 'ready') {
-    const why = state.error instanceof Error ? `: ${maskSecrets(state.error.message)}` : '';
-    reasons.push(
-      state.kind === 'empty'
-        ? `The catalog has not been loaded yet${why}.`
-        : `The catalog could not be reloaded, an older one serves${why}.`,
-    );
+  const why =
+    state.kind !== 'ready' && state.error instanceof Error ? `: ${maskSecrets(state.error.message)}` : '';
+  const hindrances: string[] = [];
+  if (!isLive()) hindrances.push('The API does not listen.');
+  if (state.kind === 'empty') hindrances.push(`The catalog has not been loaded yet${why}.`);
+  else if (!(await isReachable(pool, reloader.hears()))) hindrances.push('The database cannot be reached.');
+  const oddities: string[] = [];
+  if (state.kind === 'stale') oddities.push(`The catalog could not be reloaded, an older one serves${why}.`);
+  if (!reloader.hears()) {
+    oddities.push('The connection that hears of reloads is lost; it is being restored.');
   }
-  if (!reloader.hears()) reasons.push('The connection that hears of reloads is lost; it is being restored.');
-  if (!(await isReachable(pool))) reasons.push('The database cannot be reached.');
-  return { ready: reasons.length === 0, reasons };
+  return { ready: hindrances.length === 0, reasons: [...hindrances, ...oddities] };
 }
 
-/** A database that could not be reached is tried again, or a server without requests would never notice. */
-async function isReachable(pool: Pool): Promise<boolean> {
-  if (pool.state().reachable) return true;
+/** Asks, where there is a reason to doubt: a server without requests would not notice otherwise. */
+async function isReachable(pool: Pool, isHeard: boolean): Promise<boolean> {
+  if (isHeard && pool.state().reachable) return true;
   try {
     await ask(pool, [{ text: 'select' }]);
     return true;

@@ -2,11 +2,12 @@
  * The process's entry: makes the app, listens, reacts to signals, and ends in order.
  */
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
-import type { Config } from './config.ts';
+import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
+import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
+import { createHttpServer, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -37,23 +38,17 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
-/** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
-const HEADER_BYTES = 64 * 1024;
-
 /** Node's own limit for a request to arrive. */
 const LONGEST_REQUEST_SECONDS = 300;
 
-function makeServer(
-  fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
-  { serverMaxUrlLength, dbStreamTimeout }: Pick<Config, 'serverMaxUrlLength' | 'dbStreamTimeout'>,
-): Server {
-  const serverOptions = {
-    maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES,
-    // of an import, which takes its time; ordinary bodies are waited for less long where they are read
-    requestTimeout: Math.max(LONGEST_REQUEST_SECONDS, dbStreamTimeout) * 1000,
-  };
-  return createAdaptorServer({ fetch, serverOptions }) as Server;
-}
+/** A server for the app's API or its admin routes. */
+const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
+  createHttpServer(routes.fetch as Fetch, {
+    maxUrlLength: app.config().serverMaxUrlLength,
+    // an import may take as long; the bodies of others are waited for less long, where they are read
+    requestSeconds: Math.max(LONGEST_REQUEST_SECONDS, app.config().dbStreamTimeout),
+    onDefect: (error) => app.observe({ kind: 'defect', error, requestId: null }),
+  });
 
 async function listenForAdmin(app: App): Promise<Server[]> {
   const { adminServerPort, adminServerHost, adminServerUnixSocket, adminServerUnixSocketMode } = app.config();
@@ -65,7 +60,7 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => makeServer(app.admin.fetch, app.config()), addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app, app.admin), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
@@ -79,7 +74,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app.api.fetch, app.config()), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }
@@ -136,6 +131,7 @@ export async function serve(
     await Promise.all(drains.map((drain) => drain(0)));
     await app.stop();
     app.flushLog();
-    throw error;
+    const unreachable = error instanceof ApiError && error.code === 'PGRST000';
+    throw unreachable ? explainUnreachable(error.cause) : error;
   }
 }

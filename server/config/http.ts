@@ -65,7 +65,8 @@ export const httpSettings = {
     reloadable: true,
   }),
   'server-max-url-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
-    description: 'The longest request target (path and query). Anything longer is answered 414.',
+    description:
+      'The longest request target (path and query). Anything longer is answered 414. Where the parameters of a read come in its body, that may be sixteen times as long.',
   }),
   'server-shutdown-timeout': ownSetting(integer(0, 3600, 'seconds'), 8, {
     description:

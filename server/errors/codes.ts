@@ -17,6 +17,18 @@ const entry = (status: number, meaning: string, remedy: string): CodeEntry => ({
 
 /** Code → status, meaning, remedy. */
 export const codes = {
+  // HTTP itself (host)
+  AURA010: entry(
+    400,
+    'What was sent is not HTTP that can be read.',
+    'Percent-encode the URL, and send a Host header with a host name.',
+  ),
+  AURA011: entry(
+    431,
+    'The URL and the headers together are too long to be read.',
+    'Send fewer or shorter headers; the limit is 64 KB beside the longest URL.',
+  ),
+  AURA012: entry(408, 'The request did not arrive in time.', 'Send it again, without pauses.'),
   // connection (execute)
   PGRST000: entry(
     503,
@@ -159,7 +171,7 @@ export const codes = {
   ),
   AURA103: entry(
     400,
-    'Embeds nest deeper than `db-max-embed-depth`, or conditions or the JSON of the body too deeply.',
+    'Embeds nest deeper than `db-max-embed-depth`, or conditions or a value too deeply.',
     'Ask in several requests, simplify the request, or raise the setting.',
   ),
   AURA104: entry(
@@ -178,7 +190,6 @@ export const codes = {
     'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
     'Give every object the columns that `on` names, and no key twice.',
   ),
-  AURA108: entry(408, 'The body took too long to arrive.', 'Send it faster.'),
   AURA110: entry(
     413,
     'The body of an import is larger than `server-max-import-size`; nothing of it was written.',

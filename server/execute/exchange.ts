@@ -9,7 +9,6 @@
 import type { Duplex } from 'node:stream';
 import { isReusing } from './socket.ts';
 import {
-  ALL_AS_TEXT,
   FrameReader,
   MessageWriter,
   parseAffected,
@@ -86,6 +85,8 @@ export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   /** The first error, after which no step was run. */
   readonly error: DatabaseError | null;
+  /** The step that it came from; their number where it came with the end of the transaction, or not at all. */
+  readonly failedAt: number;
   /**
    * A statement that had been prepared before was refused when it was bound: what it was prepared for may have
    * changed since, or it is gone.
@@ -135,14 +136,11 @@ type DataListener = (chunk: Buffer) => void;
 
 const PARAMETER_STATUS = code('S');
 
-/** Undoes what user code has set for the session; the role is not among the settings that `reset all` resets. */
-const CLEANING: readonly Step[] = ['reset role', 'reset all'].map((text) => ({
-  key: text,
-  text,
-  values: [],
-  formats: ALL_AS_TEXT,
-  binary: new Set(),
-}));
+/**
+ * Undoes what user code has left to the session: a role (`reset all` does not reset it), settings, temporary
+ * tables. A simple query, which needs no prepared statement: those may be what user code has done away with.
+ */
+const CLEANING = 'reset role; reset all; discard temp';
 
 /** Exchanges on one connection, one at a time. */
 export class Exchanger {
@@ -207,7 +205,7 @@ export class Exchanger {
       }
       const cleans = this.#tainted && this.#status === 'I';
       try {
-        const reused = this.#writeAll(cleans ? CLEANING : [], steps);
+        const reused = this.#writeAll(cleans, steps);
         const rows = steps.map(() => []);
         this.#running = {
           steps,
@@ -223,7 +221,7 @@ export class Exchanger {
       } catch (error) {
         // nothing was sent: what was noted as prepared is not
         this.#writer.discard();
-        this.forget([...CLEANING, ...steps]);
+        this.forget(steps);
         this.#unwanted.push(...this.#closing.splice(0));
         reject(error);
         return;
@@ -234,13 +232,12 @@ export class Exchanger {
   }
 
   /** Writes the exchange; gives which of the steps find their statement prepared. */
-  #writeAll(cleaning: readonly Step[], steps: readonly Step[]): boolean[] {
+  #writeAll(cleans: boolean, steps: readonly Step[]): boolean[] {
     this.#closing = this.#unwanted;
     this.#unwanted = [];
     for (const name of this.#closing) this.#writer.close(name);
-    for (const step of cleaning) this.#write(step);
     // a transaction of its own, which an error of the steps does not undo
-    if (cleaning.length > 0) this.#writer.sync();
+    if (cleans) this.#writer.query(CLEANING);
     const reused = steps.map((step) => this.#write(step));
     this.#writer.sync();
     return reused;
@@ -371,8 +368,14 @@ export class Exchanger {
       this.forget(running.steps.slice(at));
       this.#unwanted.push(...this.#closing.splice(0));
     }
-    const stale = error !== null && !bound && reused[at] === true;
-    running.resolve({ rows, error, stale, suspended: running.suspended, status });
+    running.resolve({
+      rows,
+      error,
+      failedAt: at,
+      stale: error !== null && !bound && reused[at] === true,
+      suspended: running.suspended,
+      status,
+    });
   }
 
   /** A frame that is none of ours, for the driver's parser. */

@@ -82,7 +82,7 @@ async function open(lease: Lease, work: ImportWork): Promise<void> {
   const outcome = await lease.run([
     { ...begin(work), key: null },
     ...(session === null ? [] : [step(session.text, session.values)]),
-    ...(preRequest === null ? [] : [step(preRequest)]),
+    ...(preRequest === null ? [] : [step(preRequest.plain)]),
     step(statements.create),
     step(statements.check),
   ]);

@@ -51,7 +51,7 @@ export interface Pool {
    */
   readonly acquire: () => Promise<Lease>;
   readonly state: () => PoolState;
-  /** Closes all connections: those that are lent when they come back, or after a moment of grace. */
+  /** Closes all connections: those that are lent when they come back, or after a moment of grace. May be called again. */
   readonly close: () => Promise<void>;
 }
 
@@ -140,6 +140,15 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     });
   };
 
+  const close = async (): Promise<void> => {
+    const cut = setTimeout(() => {
+      for (const { connection } of lent) connection.stream.destroy();
+    }, GRACE_MS);
+    await pool.end();
+    clearTimeout(cut);
+  };
+  let closing: Promise<void> | null = null;
+
   return {
     acquire: async () => {
       let client: pg.PoolClient;
@@ -177,12 +186,9 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       max: options.dbPool,
       reachable,
     }),
-    close: async () => {
-      const cut = setTimeout(() => {
-        for (const { connection } of lent) connection.stream.destroy();
-      }, GRACE_MS);
-      await pool.end();
-      clearTimeout(cut);
+    close: () => {
+      closing ??= close();
+      return closing;
     },
   };
 }

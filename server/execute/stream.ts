@@ -18,10 +18,11 @@ import {
   cleanUp,
   command,
   ending,
-  isOutdated,
   lost,
+  mayDoAnew,
+  type Preliminaries,
+  preludeOf,
   rollBack,
-  type Task,
   type TransactionMode,
 } from './transaction.ts';
 import { ALL_AS_TEXT, type WireValue } from './wire.ts';
@@ -33,7 +34,7 @@ export interface Query {
 }
 
 /** Everything that a streamed answer runs. */
-export interface StreamWork extends TransactionMode, Pick<Task, 'session' | 'preRequest' | 'key'> {
+export interface StreamWork extends TransactionMode, Preliminaries {
   readonly format: LineFormat;
   readonly rows: Query;
   /** Has the columns of the lines; null where they need no header line. */
@@ -87,6 +88,8 @@ const tooSlow = (details: string): Error =>
 
 interface Opening {
   readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
   /** Where in the steps; -1 = not among them. */
   readonly at: Readonly<Record<'columns' | 'total' | 'estimate' | 'settings', number>>;
 }
@@ -100,14 +103,13 @@ const queryStep = (key: string | null, { text, values }: Query): Step => ({
 });
 
 function planOpening(work: StreamWork, portal: Portal): Opening {
-  const { session, preRequest, columns, total, estimate, rows } = work;
-  const keyOf = (name: string): string | null => (work.key === null ? null : `${work.key} ${name}`);
+  const { columns, total, estimate, rows } = work;
+  const prelude = preludeOf(work);
+  const keyOf = (name: string): string | null => (prelude.key === null ? null : `${prelude.key} ${name}`);
   // what is counted shall be what is sent
   const isolation = work.isolation ?? (total === null ? null : 'repeatable read');
-  const steps: Step[] = [begin({ isolation, readOnly: true })];
+  const steps: Step[] = [begin({ isolation, readOnly: true }), ...prelude.steps];
   const add = (step: Step | null): number => (step === null ? -1 : steps.push(step) - 1);
-  add(session && { ...session, formats: ALL_AS_TEXT, binary: new Set() });
-  add(preRequest === null ? null : { ...command(preRequest), key: keyOf('pre') });
   const at = {
     columns: add(columns && { ...queryStep(null, columns), answers: 'columns' }),
     total: add(total && queryStep(keyOf('total'), total)),
@@ -116,7 +118,11 @@ function planOpening(work: StreamWork, portal: Portal): Opening {
     settings: add({ ...queryStep(keyOf('lines'), rows), portal }) + 1,
   };
   steps.push(command(answerSettings));
-  return { steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })), at };
+  return {
+    steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })),
+    guard: prelude.guard < 0 ? prelude.guard : prelude.guard + 1,
+    at,
+  };
 }
 
 const textOf = (row: Row | undefined, column: number): string | null => row?.[column]?.toString() ?? null;
@@ -168,13 +174,13 @@ class RowStream extends Readable {
 
   /** Begins the transaction and fetches the first rows. */
   async open(): Promise<StreamFacts> {
-    const opening = planOpening(this.#work, this.#portal(false));
+    let opening = planOpening(this.#work, this.#portal(false));
     if (this.#work.taints) this.#lease.taint();
     let outcome = await this.#run(opening.steps);
-    if (isOutdated(outcome)) {
+    if (mayDoAnew(this.#lease, this.#work, opening, outcome)) {
       await cleanUp(this.#lease, outcome);
       this.#lines.clear();
-      this.#lease.forget(opening.steps);
+      opening = planOpening(this.#work, this.#portal(false));
       outcome = await this.#run(opening.steps);
     }
     if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);

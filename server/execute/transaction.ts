@@ -6,6 +6,7 @@
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
+import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
@@ -17,8 +18,8 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 export interface Task {
   /** Null = what an earlier task of the transaction has set still holds. */
   readonly session: SessionStatement | null;
-  /** SQL of the pre-request function's call. */
-  readonly preRequest: string | null;
+  readonly role: string;
+  readonly preRequest: PreRequest | null;
   readonly statements: Statements;
   /** Names the statements' shape and role: what is prepared for one role never serves another. Null = not kept. */
   readonly key: string | null;
@@ -114,31 +115,78 @@ function stepOf(task: Task, statement: Statement, name: string, values: readonly
 
 interface Trip {
   readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
   readonly main: number;
   readonly estimate: number | null;
 }
 
+/** Who runs a statement, and what comes before it. */
+export type Preliminaries = Pick<Task, 'session' | 'role' | 'preRequest' | 'key'>;
+
+/** What a task begins with. */
+export interface Prelude {
+  readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
+  /** Names what is prepared behind it; null = nothing may be. */
+  readonly key: string | null;
+}
+
+/** The session, and the call of the pre-request function. */
+export function preludeOf({ session, role, preRequest, key }: Preliminaries): Prelude {
+  const steps: Step[] = [];
+  if (session !== null) steps.push({ ...session, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (preRequest === null) return { steps, guard: -1, key };
+  const guarded = !preRequest.changesRole();
+  const text = guarded ? preRequest.guarded : preRequest.plain;
+  // the text is in the key: another function may be configured later
+  steps.push({ ...command(text), values: guarded ? [role] : [], key: `${role} ${text}` });
+  // under which role it would be prepared is known only where the function is seen to keep it
+  return guarded ? { steps, guard: steps.length - 1, key } : { steps, guard: -1, key: null };
+}
+
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  if (task.preRequest !== null) {
-    steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
-  }
-  const main = steps.push(stepOf(task, task.statements.main, 'main', task.values)) - 1;
+  const { steps: prelude, guard, key } = preludeOf(task);
+  steps.push(...prelude);
+  const kept: Task = key === task.key ? task : { ...task, key };
+  const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
   if (task.statements.estimate) {
-    estimate = steps.push(stepOf(task, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
+    estimate = steps.push(stepOf(kept, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
   steps.push(...after);
-  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
+  return {
+    steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })),
+    guard: guard < 0 ? guard : before.length + guard,
+    main,
+    estimate,
+  };
 }
 
 /**
  * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
  * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
  */
-export const isOutdated = ({ error, stale }: Outcome): boolean =>
+const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
+
+/** Whether the trip may do when it is planned anew; if so, sees to it that it is planned differently. */
+export function mayDoAnew(
+  lease: Lease,
+  task: Pick<Task, 'preRequest'> | null,
+  trip: Pick<Trip, 'steps' | 'guard'>,
+  outcome: Outcome,
+): boolean {
+  if (isOutdated(outcome)) {
+    lease.forget(trip.steps);
+    return true;
+  }
+  if (outcome.error?.code !== ROLE_CHANGED || outcome.failedAt !== trip.guard) return false;
+  task?.preRequest?.sawChange();
+  return true;
+}
 
 /** Ends a transaction that failed or must not stay. */
 export async function rollBack(lease: Lease): Promise<void> {
@@ -163,11 +211,13 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
 /** Everything in one trip. */
 async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   const begins = work.isolation !== null || work.rollback;
-  const trip = planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  const plan = (): Trip =>
+    planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  let trip = plan();
   let outcome = await lease.run(trip.steps);
-  if (isOutdated(outcome)) {
+  if (mayDoAnew(lease, work, trip, outcome)) {
     await cleanUp(lease, outcome);
-    lease.forget(trip.steps);
+    trip = plan();
     outcome = await lease.run(trip.steps);
   }
   if (!outcome.error) return decodeTrip(work, trip, outcome);
@@ -175,7 +225,7 @@ async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   throw fromPostgres(outcome.error, work.authenticated);
 }
 
-/** A stale prepared statement in the middle of a transaction, which can only be begun again. */
+/** What made a trip fail is mended, but the transaction that it was part of can only be begun again. */
 class StaleStatementError extends Error {
   override readonly name = 'StaleStatementError';
   readonly refusal: ApiError;
@@ -192,13 +242,16 @@ async function runInTrips<T>(
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
   let isOpen = false;
-  const fail = async (outcome: Outcome, error: DatabaseError, steps: readonly Step[]): Promise<never> => {
+  const fail = async (
+    outcome: Outcome,
+    error: DatabaseError,
+    task: Task | null,
+    trip: Pick<Trip, 'steps' | 'guard'>,
+  ): Promise<never> => {
     await cleanUp(lease, outcome);
     isOpen = false;
     const refusal = fromPostgres(error, mode.authenticated);
-    if (!isOutdated(outcome)) throw refusal;
-    lease.forget(steps);
-    throw new StaleStatementError(refusal);
+    throw mayDoAnew(lease, task, trip, outcome) ? new StaleStatementError(refusal) : refusal;
   };
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
@@ -210,7 +263,7 @@ async function runInTrips<T>(
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);
     failed = true;
-    return fail(outcome, outcome.error, trip.steps);
+    return fail(outcome, outcome.error, task, trip);
   };
   let value: T;
   try {
@@ -221,7 +274,7 @@ async function runInTrips<T>(
   }
   if (!isOpen) return value;
   const end = await lease.run(ending(mode));
-  return end.error ? fail(end, end.error, []) : value;
+  return end.error ? fail(end, end.error, null, { steps: [], guard: -1 }) : value;
 }
 
 /** PGRST001. */

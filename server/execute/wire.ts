@@ -155,6 +155,13 @@ export class MessageWriter {
     this.#finish(start);
   }
 
+  /** Statements without values, to run at once; the server answers them before the next message. */
+  query(text: string): void {
+    const start = this.#begin('Q');
+    this.#cstring(text);
+    this.#finish(start);
+  }
+
   sync(): void {
     this.#finish(this.#begin('S'));
   }

@@ -8,6 +8,7 @@ import type { StreamSlots } from '../execute/stream.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import type { RequestOptions } from '../request/http.ts';
 import type { PlanCache } from './planned.ts';
@@ -21,8 +22,8 @@ export interface RestSettings {
   readonly sessionOf: SessionOf;
   /** For imports, whose statements may run as long as streams. */
   readonly importSessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
+  /** The call of `db-pre-request`. */
+  readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
 }
 

@@ -138,7 +138,9 @@ export async function serveImport(scene: Scene, raw: RawRequest, upload: Upload)
       giveBack();
     }
   } catch (error) {
-    const isWhole = await upload.discard(DISCARD_SECONDS);
-    throw isWhole || !(error instanceof ApiError) ? error : asLast(error);
+    if (!(error instanceof ApiError)) throw error;
+    // who was waited for in vain is not waited for again
+    const isWhole = error.code !== 'AURA003' && (await upload.discard(DISCARD_SECONDS));
+    throw isWhole ? error : asLast(error);
   }
 }

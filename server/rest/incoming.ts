@@ -23,22 +23,22 @@ const EMPTY = Buffer.alloc(0);
 const NO_BODY = { body: EMPTY, upload: null };
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
 
-const tooLarge = (limit: number): Error =>
+const tooLarge = (limit: number, setting: string): Error =>
   apiError('AURA101', 'The request body is too large', {
     details: `At most ${limit} bytes are read.`,
-    hint: 'Send it in parts, or raise server-max-body-size.',
+    hint: `Send it in parts, or raise ${setting}.`,
     // the rest of the body is not read, so that the connection cannot be used again
     headers: { Connection: 'close' },
   });
 
+/** As long as Node gives a whole request; imports, which PostgreSQL slows down, have a limit of their own. */
+const BODY_SECONDS = 300;
+
 const tooSlow = (): Error =>
-  apiError('AURA108', 'The request body did not arrive in time', {
+  apiError('AURA012', 'The request did not arrive in time', {
     details: `After ${BODY_SECONDS} seconds there was still some missing.`,
     headers: { Connection: 'close' },
   });
-
-/** As long as Node gives a whole request; imports, which the server must wait for, have a limit of their own. */
-const BODY_SECONDS = 300;
 
 /** Reads a body; one that is too large goes on as what `overflow` makes of the pieces that have been read. */
 function readBody<T>(
@@ -101,6 +101,9 @@ function importOf(incoming: IncomingMessage, path: string): 'always' | 'large' |
   return parseMediaType(type).kind === 'csv' ? 'large' : 'always';
 }
 
+/** A query string is parsed, which costs more than to hand a body on: it may be only some times as long as a URL. */
+const URLS_A_BODY = 16;
+
 /**
  * A read whose parameters do not fit into a URL: POST with `X-HTTP-Method-Override: GET`, or QUERY. Its body is
  * the query string, added to the URL's.
@@ -134,30 +137,38 @@ const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
 /** The body as far as it is read at once. */
-async function readBodyOf(
+async function readWithin(
   incoming: IncomingMessage,
   path: string,
+  byBody: boolean,
   limits: IncomingLimits,
 ): Promise<{ body: Buffer; upload: Upload | null }> {
-  const imports = importOf(incoming, path);
+  const imports = byBody ? 'never' : importOf(incoming, path);
   const upload = (pieces: readonly Buffer[]): Upload => createUpload(incoming, pieces, limits);
   if (imports === 'always') return { body: EMPTY, upload: upload([]) };
-  const body = await readBody(incoming, limits.serverMaxBodySize, (pieces) => {
-    if (imports === 'never') throw tooLarge(limits.serverMaxBodySize);
+  const [limit, setting] = byBody
+    ? [limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length']
+    : [limits.serverMaxBodySize, 'server-max-body-size'];
+  const body = await readBody(incoming, limit, (pieces) => {
+    if (imports === 'never') throw tooLarge(limit, setting);
     return upload(pieces);
   });
   return Buffer.isBuffer(body) ? { body, upload: null } : { body: EMPTY, upload: body };
 }
 
+/** The path and query of a request target, which for a proxy begins with the host (RFC 9112 section 3.2.2). */
+const targetOf = (url: string): string =>
+  url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
+
 /**
- * Reads a request. Rejects with ApiError AURA100, 101, 104, 105, 106 and 108.
+ * Reads a request. Rejects with ApiError AURA012, 100, 101, 104, 105 and 106.
  */
 export async function readIncoming(
   incoming: IncomingMessage,
   prefix: string,
   limits: IncomingLimits,
 ): Promise<IncomingRequest> {
-  const url = incoming.url ?? '/';
+  const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {
       details: `It has ${url.length} characters, at most ${limits.serverMaxUrlLength} are read.`,
@@ -174,7 +185,7 @@ export async function readIncoming(
     path,
     query: at < 0 ? '' : url.slice(at + 1),
     headers: incoming.headers,
-    ...(WITH_BODY.has(method) ? await readBodyOf(incoming, path, limits) : NO_BODY),
+    ...(WITH_BODY.has(method) ? await readWithin(incoming, path, byBody, limits) : NO_BODY),
   };
   return byBody ? { ...asRead(raw), upload: null } : raw;
 }

@@ -4,8 +4,9 @@
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
+import { apiError } from '../errors/codes.ts';
 import type { RequestId } from '../observe/request-id.ts';
-import type { Answer } from '../response/respond.ts';
+import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
 import { serveRest } from './route.ts';
 import { type Sent, sendLines } from './stream.ts';
@@ -93,6 +94,12 @@ export function mountRest(
     tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode });
     return toResponse(answer);
   };
+  app.notFound(() => {
+    const error = apiError('PGRST125', 'Invalid path specified in request URL', {
+      hint: `REST is served under ${prefix}.`,
+    });
+    return toResponse(respondError(error, context.settings().config.clientErrorVerbosity));
+  });
   const paths = prefix === '/' ? ['*'] : [prefix, `${prefix}/*`];
   for (const path of paths) app.all(path, (c) => handle(c.env.incoming, c.env.outgoing));
 }

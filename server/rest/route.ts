@@ -12,8 +12,10 @@ import { decodeHeader } from '../request/header.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { discreet } from './discreet.ts';
 import { serveImport } from './import.ts';
 import { readIncoming } from './incoming.ts';
+import { blameNesting } from './nesting.ts';
 import { serveStream } from './stream.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
@@ -54,7 +56,11 @@ export async function serveRest(
   try {
     answer = await serve(context, settings, incoming, signal, trace);
   } catch (error) {
-    const refusal = asApiError(context, error, requestId);
+    const refusal = discreet(
+      asApiError(context, error, requestId),
+      context.catalog(),
+      trace.identity?.role ?? null,
+    );
     errorCode = refusal.code;
     answer = respondError(refusal, config.clientErrorVerbosity);
   }
@@ -108,11 +114,15 @@ async function serve(
     timing.mark('transaction');
     return timing.onto(streamed);
   }
-  const executed = await runWork(context.pool, {
-    ...taskOf(scene, ready),
+  const task = taskOf(scene, ready);
+  const work = {
+    ...task,
     ...modeOf(scene, planned),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
+  };
+  const executed = await runWork(context.pool, work).catch((error: unknown) => {
+    throw blameNesting(error, task.values);
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);

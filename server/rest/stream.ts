@@ -30,13 +30,14 @@ export const takePlace = ({ context, settings }: Scene): (() => void) =>
 function workOf(scene: Scene, ready: Ready, statements: StreamStatements): StreamWork {
   const { config } = scene.settings;
   const { shape, planned } = ready;
-  const { session, preRequest, key, estimateValues } = taskOf(scene, ready);
+  const { session, role, preRequest, key, estimateValues } = taskOf(scene, ready);
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   const query = ({ text, parameters }: PlainStatement) => ({ text, values: bind(parameters, values) });
   const { estimate } = planned.statements;
   return {
     ...modeOf(scene, planned),
     session,
+    role,
     preRequest,
     key: key === null ? null : `${key} stream`,
     format: planned.plan.stream?.format ?? 'json',

@@ -48,6 +48,7 @@ export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
   return {
     session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    role: identity.role,
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,

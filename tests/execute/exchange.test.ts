@@ -176,6 +176,22 @@ describe('an answer', () => {
     }
   });
 
+  test('is kept when the memory that it arrived in is used again', async () => {
+    const { bytes, outcome } = await record();
+    for (const size of [1, 7, 50, bytes.length]) {
+      const stream = new Script();
+      const exchanger = new Exchanger({ stream }, 10);
+      const running = exchanger.run(steps);
+      const memory = Buffer.alloc(size);
+      for (let at = 0; at < bytes.length; at += size) {
+        const filled = bytes.copy(memory, 0, at, at + size);
+        stream.emit('data', memory.subarray(0, filled));
+        memory.fill(0xff);
+      }
+      expect(shown(await running), `pieces of ${size}`).toEqual(shown(outcome));
+    }
+  });
+
   test('can hold a value of megabytes', async () => {
     const { rows } = await tap(database.uri);
     const [[value]] = (await rows(step('big', "select repeat('0123456789', 2000000)"))) as [[string]];

@@ -70,6 +70,9 @@ describe('messages to the server', () => {
     expect(written((writer) => writer.close('a7'))).toEqual(serialize.close({ type: 'S', name: 'a7' }));
     expect(written((writer) => writer.execute())).toEqual(serialize.execute());
     expect(written((writer) => writer.sync())).toEqual(serialize.sync());
+    expect(written((writer) => writer.query('reset all; select 1'))).toEqual(
+      serialize.query('reset all; select 1'),
+    );
   });
 
   /** The driver's own message says of every value in which form it is, and has one form for all columns. */

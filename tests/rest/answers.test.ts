@@ -233,6 +233,43 @@ test('Server-Timing names the stages where it is switched on', async () => {
   await api.close();
 });
 
+test('answers are the same without prepared statements, without a plan cache, and with a single connection', async () => {
+  const others = await Promise.all(
+    [
+      { 'db-prepared-statements': false },
+      { 'db-plan-cache-size': 0 },
+      { 'db-pool': 1, 'db-max-statements': 1 },
+    ].map((settings) => startShop(shop.database, settings)),
+  );
+  const requests = [
+    ['GET', '/books?select=id,title,reviews(id),publishers(name)&id=in.(1,2)&order=id&reviews.order=id'],
+    ['GET', '/books?select=id&or=(title.like.*a*,id.eq.1)&order=id&limit=2&offset=1'],
+    ['GET', '/rpc/add?a=1&b=2'],
+    ['GET', '/rpc/join_words?separator=-&words=a&words=b'],
+    ['GET', '/bookss'],
+    ['GET', '/books?id=eq.x'],
+    ['POST', '/rpc/books_of?select=id&order=id', { author: 1 }],
+    ['POST', '/notes?select=title,amount', { title: 'x' }],
+    ['PATCH', '/parts?kind=eq.x', { quantity: 1 }],
+    ['DELETE', '/parts?kind=eq.x'],
+  ] as const;
+  const headers = { Prefer: 'return=representation, count=exact, tx=rollback' };
+  for (let round = 0; round < 2; round++) {
+    for (const [method, path, body] of requests) {
+      const expected = await shop.request(method, path, { body, headers });
+      for (const other of others) {
+        const found = await other.request(method, path, { body, headers });
+        expect([found.status, found.body, found.headers['content-range']], `${method} ${path}`).toEqual([
+          expected.status,
+          expected.body,
+          expected.headers['content-range'],
+        ]);
+      }
+    }
+  }
+  await Promise.all(others.map((other) => other.close()));
+});
+
 // OPTIONS and the root -------------------------------------------------------------------------------------------
 
 test.each<[string, string]>([

@@ -481,6 +481,106 @@ test('PATCH orders its answer, and a limit bounds neither the write nor the answ
   ]);
 });
 
+test('PATCH with on changes each row by the object that has its key', async () => {
+  const answer = await write(
+    'PATCH',
+    '/parts?on=kind,number&select=kind,number,quantity,label&order=kind,number',
+    [
+      { kind: 'bolt', number: 2, quantity: 20, label: 'two' },
+      { kind: 'nut', number: 1, quantity: 10, label: null },
+      { kind: 'none', number: 1, quantity: 1, label: 'x' },
+    ],
+    { Prefer: 'return=representation, count=exact' },
+  );
+  expect(answer.status).toBe(200);
+  expect(answer.headers['content-range']).toBe('0-1/2');
+  expect(answer.json).toEqual([
+    { kind: 'bolt', number: 2, quantity: 20, label: 'two' },
+    { kind: 'nut', number: 1, quantity: 10, label: null },
+  ]);
+  expect(await rows(`select quantity from shop.parts where kind = 'bolt' and number = 1`)).toEqual([
+    { quantity: 5 },
+  ]);
+});
+
+test('PATCH with on takes filters, columns and CSV besides', async () => {
+  const body = [
+    { kind: 'bolt', number: 1, quantity: 10, label: 'ignored' },
+    { kind: 'nut', number: 1, quantity: 10, label: 'ignored' },
+  ];
+  const filtered = await write(
+    'PATCH',
+    '/parts?on=kind,number&columns=quantity&kind=eq.nut&select=label,quantity',
+    body,
+    FULL,
+  );
+  expect([filtered.status, filtered.json]).toEqual([200, [{ label: 'n1', quantity: 10 }]]);
+  const csv = await write('PATCH', '/parts?on=label&select=label,quantity', 'label,quantity\nb2,77\n', {
+    ...FULL,
+    'Content-Type': 'text/csv',
+  });
+  expect([csv.status, csv.json]).toEqual([200, [{ label: 'b2', quantity: 77 }]]);
+  const nothing = await write('PATCH', '/parts?on=label', [], FULL);
+  expect([nothing.status, nothing.json]).toEqual([200, []]);
+});
+
+test('a filter on a column called on is a filter', async () => {
+  const answer = await write('PATCH', '/parts?on=eq.1', { quantity: 1 });
+  expect([answer.status, answer.json.code]).toEqual([400, '42703']);
+});
+
+test.each<[string, unknown, string]>([
+  ['one object', { label: 'b1', quantity: 1 }, 'AURA107'],
+  ['an object without the key', [{ quantity: 1 }], 'AURA107'],
+  ['a null for a key', [{ label: null, quantity: 1 }], 'AURA107'],
+  [
+    'one key twice',
+    [
+      { label: 'b1', quantity: 1 },
+      { label: 'b1', quantity: 2 },
+    ],
+    'AURA107',
+  ],
+  [
+    'one key twice, once as a number',
+    [
+      { label: '1', quantity: 1 },
+      { label: 1, quantity: 2 },
+    ],
+    'AURA107',
+  ],
+  ['uneven objects', [{ label: 'b1', quantity: 1 }, { label: 'b2' }], 'PGRST102'],
+  ['no objects', [1], 'PGRST102'],
+  ['no JSON', '[', 'PGRST102'],
+])('PATCH with on is refused with %s', async (_what, body, code) => {
+  for (const columns of ['', '&columns=label,quantity']) {
+    const answer = await write('PATCH', `/parts?on=label${columns}`, body, {
+      'Content-Type': 'application/json',
+    });
+    expect(answer.status).toBe(400);
+    if (columns === '') expect(answer.json.code).toBe(code);
+  }
+  expect(await rows('select from shop.parts where quantity < 5')).toEqual([]);
+});
+
+test('keys beyond what JavaScript counts exactly stay apart', async () => {
+  await rows(
+    'delete from shop.traps where id > 3; insert into shop.traps (id, big) values (40, 9007199254740992), (41, 9007199254740993)',
+  );
+  const body = '[{"big": 9007199254740992, "num": 1}, {"big": 9007199254740993, "num": 2}]';
+  const answer = await write('PATCH', '/traps?on=big&select=id,num&order=id', body, {
+    ...FULL,
+    'Content-Type': 'application/json',
+  });
+  expect([answer.status, answer.json]).toEqual([
+    200,
+    [
+      { id: 40, num: 1 },
+      { id: 41, num: 2 },
+    ],
+  ]);
+});
+
 test('tables whose names a program may want for itself are written like others', async () => {
   for (const [table, column] of [
     ['payload', 'item'],

@@ -130,7 +130,7 @@ export async function startApi(
   const load: Parameters<typeof serve>[0] = (fromDatabase) =>
     loadConfig({ env: {}, flags, database: fromDatabase });
   const { restPrefix } = load([]);
-  const running = await serve(load, { checked: false, version: 'test' });
+  const running = await serve(load, { checked: false, version: 'test', quiet: true });
   const port = Number(running.addresses[0]?.split(':').at(-1));
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   return {
