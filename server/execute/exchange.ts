@@ -61,8 +61,6 @@ export class DatabaseError extends Error {
   readonly hint: string | null;
   /** CONTEXT: where it happened, in the language of the server. */
   readonly where: string | null;
-  /** The function of the server's source that refused. */
-  readonly routine: string | null;
 
   constructor(fields: Readonly<Record<string, string>>) {
     super(fields['M'] ?? 'unknown error');
@@ -70,7 +68,6 @@ export class DatabaseError extends Error {
     this.detail = fields['D'] ?? null;
     this.hint = fields['H'] ?? null;
     this.where = fields['W'] ?? null;
-    this.routine = fields['R'] ?? null;
   }
 }
 

@@ -79,18 +79,18 @@ const NO_TEMPORARY_TABLES =
 /** Begins the transaction, and finds out what the role may not do before anything is sent. */
 async function open(lease: Lease, work: ImportWork): Promise<void> {
   const { session, preRequest, statements } = work;
-  const outcome = await lease.run([
+  const steps = [
     { ...begin(work), key: null },
     ...(session === null ? [] : [step(session.text, session.values)]),
     ...(preRequest === null ? [] : [step(preRequest.plain)]),
-    step(statements.create),
-    step(statements.check),
-  ]);
-  const { error } = outcome;
+  ];
+  const create = steps.push(step(statements.create)) - 1;
+  const outcome = await lease.run([...steps, step(statements.check)]);
+  const { error, failedAt } = outcome;
   if (!error) return;
   await cleanUp(lease, outcome);
   const refusal = fromPostgres(error, work.authenticated);
-  if (error.routine !== 'InitTempTableNamespace') throw refusal;
+  if (failedAt !== create || error.code !== '42501') throw refusal;
   const { code, message, status, details, headers } = refusal;
   throw new ApiError({ code, message, status, details, hint: NO_TEMPORARY_TABLES, headers: { ...headers } });
 }
@@ -118,12 +118,8 @@ function placeIn(batch: Batch, { where }: DatabaseError): string {
     : described(line, columnOf(where));
 }
 
-/**
- * Whether a row may be to blame: not for what the role may not do at all (a policy's refusal names no routine of the
- * privilege check), and not for what befell the server or the connection.
- */
-const isOfRow = ({ code, routine }: DatabaseError): boolean =>
-  !/^(?:40|53|57|58|XX)/.test(code) && routine !== 'aclcheck_error';
+/** Whether a row may be to blame: not for what befell the server, the transaction or the connection. */
+const isOfRow = ({ code }: DatabaseError): boolean => !/^(?:40|53|57|58|XX)/.test(code);
 
 /**
  * The first line whose row is refused by itself, or with those before it, in the same words. Null where no part of

@@ -63,6 +63,8 @@ export interface OpenStream {
    * cancels the statement. Either way the connection is given back.
    */
   readonly lines: Readable;
+  /** Ends a stream of which nothing was read; resolves when the connection has been given back. */
+  readonly close: () => Promise<void>;
 }
 
 /** These rows are made before the status is sent: an error in them is an ordinary answer. */
@@ -158,6 +160,7 @@ class RowStream extends Readable {
   #paused = false;
   #isOpen = false;
   #released = false;
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(lease: Lease, work: StreamWork, onReleased: () => void) {
     super();
@@ -200,8 +203,14 @@ class RowStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    void this.#release();
+    this.#ended = this.#release();
     callback(error);
+  }
+
+  /** Destroys it, and resolves when the connection has been given back. */
+  async close(): Promise<void> {
+    this.destroy();
+    await this.#ended;
   }
 
   #portal(isOpen: boolean): Portal {
@@ -323,10 +332,12 @@ export async function openStream(pool: Pool, work: StreamWork, onReleased: () =>
   signal?.addEventListener('abort', abort);
   try {
     if (signal?.aborted) throw abandoned();
-    return { facts: await lines.open(), lines };
+    return { facts: await lines.open(), lines, close: () => lines.close() };
   } catch (error) {
-    lines.destroy();
-    throw signal?.aborted ? abandoned(error) : asRefusal(error);
+    await lines.close();
+    if (signal?.aborted) throw abandoned(error);
+    // it was given up, which the connection's end came of
+    throw lines.errored ?? asRefusal(error);
   } finally {
     signal?.removeEventListener('abort', abort);
   }

@@ -68,13 +68,15 @@ export function createPlanCache(size: number): PlanCache {
   const prepare = (plan: Plan): Planned => {
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
     const statements = renderStatements(plan);
-    const id = idOf(statements.main.text);
+    const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
+    // a stream's rows have a limit of their own
+    const text = stream === null ? statements.main.text : `${stream.rows.text}\0${stream.total?.text}`;
     return {
       kind: 'database',
       plan,
       statements,
-      stream: plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream),
-      id,
+      stream,
+      id: idOf(text),
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
     };

@@ -81,14 +81,14 @@ const hasLines = ({ status, body }: Answer): boolean =>
  */
 export async function serveStream(scene: Scene, ready: Ready, statements: StreamStatements): Promise<Answer> {
   const work = workOf(scene, ready, statements);
-  const { facts, lines } = await openStream(scene.context.pool, work, takePlace(scene));
+  const { facts, lines, close } = await openStream(scene.context.pool, work, takePlace(scene));
   try {
     const answer = answerOf(scene, ready, facts);
     if (hasLines(answer)) return { ...answer, body: null, lines };
-    lines.destroy();
+    await close();
     return answer;
   } catch (error) {
-    lines.destroy();
+    await close();
     throw error;
   }
 }
