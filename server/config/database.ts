@@ -5,6 +5,7 @@ import { boolean, choice, integer, list, qualifiedName, text } from './kinds.ts'
 import { ownSetting, setting } from './setting.ts';
 
 const YEAR_IN_SECONDS = 31_536_000;
+const WEEK_IN_SECONDS = 604_800;
 const HIDDEN_SCHEMAS: readonly string[] = ['pg_catalog', 'information_schema'];
 
 export const databaseSettings = {
@@ -151,7 +152,7 @@ export const databaseSettings = {
     inDatabase: true,
     defaultNote: 'half of `db-pool`, at least one',
   }),
-  'db-stream-timeout': ownSetting(integer(1, YEAR_IN_SECONDS, 'seconds'), 3600, {
+  'db-stream-timeout': ownSetting(integer(1, WEEK_IN_SECONDS, 'seconds'), 3600, {
     description:
       'How long a streamed answer or an import may take in all. `db-statement-timeout` bounds each batch of rows by itself.',
     reloadable: true,

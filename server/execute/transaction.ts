@@ -285,7 +285,7 @@ export const lost = (cause: unknown): Error =>
   });
 
 /** Nobody reads this answer; the log tells it from what went wrong. */
-export const abandoned = (cause?: unknown): Error =>
+export const abandoned = (cause?: unknown): ApiError =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */

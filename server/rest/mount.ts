@@ -67,7 +67,7 @@ export function mountRest(
     });
     const served = await serveRest(context, incoming, gone.signal, id);
     const { answer, role, sql } = served;
-    const tell = ({ bytes, errorCode }: Sent): void => {
+    const tell = ({ bytes, errorCode, status }: Sent): void => {
       const url = incoming.url ?? '/';
       const at = url.indexOf('?');
       context.observe({
@@ -76,7 +76,7 @@ export function mountRest(
         method: incoming.method ?? '',
         path: at < 0 ? url : url.slice(0, at),
         query: at < 0 ? '' : url.slice(at + 1),
-        status: answer.status,
+        status,
         seconds: (performance.now() - started) / 1000,
         bytes,
         role,
@@ -91,7 +91,7 @@ export function mountRest(
       tell(await sendLines(answer.lines, outgoing));
       return RESPONSE_ALREADY_SENT;
     }
-    tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode });
+    tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode, status: answer.status });
     return toResponse(answer);
   };
   app.notFound(() => {

@@ -107,7 +107,7 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  trace.sql = planned.statements.main.text;
+  trace.sql = planned.stream?.rows.text ?? planned.statements.main.text;
   const ready: Ready = { raw, shape, planned };
   if (planned.stream !== null) {
     const streamed = await serveStream(scene, ready, planned.stream);

@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Config } from '../config.ts';
 import { ApiError } from '../errors/error.ts';
 import { openStream, type StreamFacts, type StreamWork } from '../execute/stream.ts';
+import { abandoned } from '../execute/transaction.ts';
 import type { DatabasePlan } from '../plan/types.ts';
 import type { PlainStatement, StreamStatements } from '../query/stream.ts';
 import type { Answer } from '../response/respond.ts';
@@ -97,7 +98,10 @@ export async function serveStream(scene: Scene, ready: Ready, statements: Stream
 export interface Sent {
   /** Of the body. */
   readonly bytes: number;
+  /** Of the error that broke it off; null = it is whole. */
   readonly errorCode: string | null;
+  /** What the answer turned out to be, for the log: the status of the error where it was broken off. */
+  readonly status: number;
 }
 
 /**
@@ -115,8 +119,9 @@ export async function sendLines(lines: Readable, outgoing: ServerResponse): Prom
   });
   try {
     await pipeline(lines, outgoing);
-    return { bytes, errorCode: null };
+    return { bytes, errorCode: null, status: outgoing.statusCode };
   } catch (error) {
-    return { bytes, errorCode: error instanceof ApiError ? error.code : 'AURA001' };
+    const { code, status } = error instanceof ApiError ? error : abandoned(error);
+    return { bytes, errorCode: code, status };
   }
 }

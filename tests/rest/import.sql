@@ -56,6 +56,10 @@ create table api.closed (id int primary key);
 create function api.close() returns trigger language plpgsql as $$ begin raise exception 'closed'; end $$;
 create trigger closed before insert on api.closed for each statement execute function api.close();
 
+create table api.slow (id int primary key);
+create function api.take_time() returns trigger language plpgsql as $$ begin perform pg_sleep(0.1); return new; end $$;
+create trigger slow before insert on api.slow for each row execute function api.take_time();
+
 create view api.names as select id, name from api.people;
 create view api.any_team as select id, name from api.teams;
 create function api.insert_team() returns trigger language plpgsql as $$

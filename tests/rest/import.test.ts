@@ -439,6 +439,18 @@ describe('a client', () => {
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
   });
 
+  test('that goes away while its rows are inserted leaves nothing behind', async () => {
+    const headers = { 'Content-Type': CSV, Authorization: `Bearer ${tokenFor('service_role')}` };
+    const sending = upload(api.port, '/rest/v1/slow', headers);
+    await sending.write(`id\n${Array.from({ length: 1000 }, (_, index) => `${index}\n`).join('')}`);
+    sending.end();
+    const inserts = `select from pg_stat_activity where state = 'active' and query like 'insert into "api"."slow"%'`;
+    await expect.poll(async () => (await database.query(inserts)).rows.length).toBe(1);
+    sending.leave();
+    await expect.poll(busy).toEqual([]);
+    expect(await rows('select * from api.slow')).toEqual([]);
+  });
+
   test('that is slow is waited for, whatever the time that a statement has', async () => {
     const hasty = await start({ 'db-statement-timeout': 1 });
     const sending = begin(hasty);

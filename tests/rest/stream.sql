@@ -47,6 +47,12 @@ create table api.log (id int generated always as identity primary key, what text
 create function api.note(what text) returns setof api.log volatile language sql as
   'insert into api.log (what) values (what) returning *';
 
+create function api.become() returns void language plpgsql as $$
+begin
+  if current_setting('role') = 'anon' then
+    perform set_config('role', 'authenticated', true);
+  end if;
+end $$;
 create function api.greet() returns void language plpgsql as $$
 begin
   perform set_config('response.headers', '[{"X-Role": "' || current_setting('role') || '"}]', true);

@@ -262,6 +262,16 @@ describe('what SQL sets', () => {
   });
 });
 
+test('a pre-request function that changes the role changes whose rows are streamed', async () => {
+  const changing = await start({ 'db-pre-request': 'api.become' });
+  for (let round = 0; round < 3; round++) {
+    const answer = await changing.request('GET', '/readings?id=lt.10&select=id&order=id', {
+      headers: { Accept: NDJSON },
+    });
+    expect(idsOf(answer)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }
+});
+
 describe('functions', () => {
   test('a set is a line a row, of scalars a line a value', async () => {
     const rows = await get('/rpc/readings_of?sensor=3&select=id&order=id&id=lt.60', NDJSON);
