@@ -97,8 +97,9 @@ export const databaseSettings = {
       inDatabase: true,
     },
   ),
-  'db-aggregates-enabled': setting(boolean, false, {
-    description: 'Whether requests may use aggregate functions in `select`.',
+  'db-aggregates-enabled': setting(boolean, true, {
+    description:
+      "Whether requests may use aggregate functions in `select`. PostgREST's default is false; here `db-max-aggregate-cost` bounds them.",
     reloadable: true,
     inDatabase: true,
   }),
@@ -158,6 +159,18 @@ export const databaseSettings = {
     reloadable: true,
     inDatabase: true,
   }),
+  'db-max-cost': ownSetting(integer(0, undefined, 'cost units of the planner'), 0, {
+    description:
+      'The most that PostgreSQL may expect a read to cost, as EXPLAIN tells it before the read is run for the first time. What would cost more is answered 400. 0 is no limit.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'no limit',
+  }),
+  'db-max-aggregate-cost': ownSetting(integer(0, undefined, 'cost units of the planner'), 250_000, {
+    description: 'The same for reads that aggregate, beside `db-max-cost`. 0 leaves them to `db-max-cost`.',
+    reloadable: true,
+    inDatabase: true,
+  }),
   'db-statement-timeout': ownSetting(integer(0, YEAR_IN_SECONDS, 'seconds'), 30, {
     description:
       "How long the statements of a request may run. The role's own `statement_timeout`, or a called function's hoisted one, counts where it is shorter; 0 leaves the matter to them.",
@@ -166,6 +179,11 @@ export const databaseSettings = {
   }),
   'db-max-embed-depth': ownSetting(integer(0, 100), 10, {
     description: 'How deep embedded resources may nest in one request.',
+    reloadable: true,
+    inDatabase: true,
+  }),
+  'db-max-nested-objects': ownSetting(integer(1, 10_000_000), 50_000, {
+    description: 'The most objects, at all levels together, that the body of one nested write may hold.',
     reloadable: true,
     inDatabase: true,
   }),

@@ -68,6 +68,33 @@ export const httpSettings = {
     description:
       'The longest request target (path and query). Anything longer is answered 414. Where the parameters of a read come in its body, that may be sixteen times as long.',
   }),
+  'server-max-batch-steps': ownSetting(integer(1, 10_000), 50, {
+    description: 'The most requests that one batch may hold.',
+    reloadable: true,
+  }),
+  'server-batch-timeout': ownSetting(integer(0, 3600, 'seconds'), 30, {
+    description:
+      'How long all requests of a batch together may take. Each of its statements has its own timeout as well; 0 leaves the matter to those.',
+    reloadable: true,
+  }),
+  'server-etag-enabled': ownSetting(boolean, true, {
+    description:
+      'Whether reads of relations are answered with an `ETag`, and with 304 where `If-None-Match` has it already. `If-Match` is heeded either way.',
+    reloadable: true,
+    inDatabase: true,
+  }),
+  'cursor-secret': ownSetting(
+    textWhere('a text of at least 32 characters', (secret) => secret.length >= 32),
+    null,
+    {
+      description:
+        'What the cursors of pages are signed with; all processes behind one address need the same. Without it the shared keys of `jwt-secret` serve.',
+      reloadable: true,
+      inDatabase: true,
+      secret: true,
+      defaultNote: 'derived from `jwt-secret`',
+    },
+  ),
   'server-shutdown-timeout': ownSetting(integer(0, 3600, 'seconds'), 8, {
     description:
       'How long requests in flight may take to finish after SIGTERM or SIGINT before they are cut off.',

@@ -200,6 +200,122 @@ export const codes = {
     'A record of an import is longer than `server-max-body-size`.',
     'Look for a missing quote; raise the setting if there is none.',
   ),
+  AURA120: entry(
+    400,
+    'The document of a batch is not as it must be.',
+    'See the details, and the page on batches for what it may hold.',
+  ),
+  AURA121: entry(
+    400,
+    'A batch has more requests than `server-max-batch-steps`.',
+    'Send several batches, write several rows by one request, or raise the setting.',
+  ),
+  AURA122: entry(
+    400,
+    'A reference in a batch is malformed, leads to no earlier request, or stands where no value can stand.',
+    'Write `#/<name or index>/body/...` and put it where a value belongs.',
+  ),
+  AURA123: entry(
+    400,
+    'A reference in a batch leads to a place that the earlier answer does not have.',
+    'Look at what that request answers by itself; writes answer rows with `Prefer: return=representation`.',
+  ),
+  AURA124: entry(
+    400,
+    'A request of a batch brings a header that belongs to the whole batch, such as a token.',
+    'Send it with the batch: it counts for all of its requests.',
+  ),
+  AURA125: entry(400, 'A batch has a batch in it.', 'Put the requests of the inner one into the outer one.'),
+  AURA126: entry(
+    400,
+    'A request of a batch asks of the transaction what the batch as a whole has not.',
+    'Ask it of the batch: `isolation` in its document, `Prefer: tx=` in its headers.',
+  ),
+  AURA127: entry(
+    504,
+    'A batch took longer than `server-batch-timeout`; nothing was changed.',
+    'Send fewer requests at once, look for slow ones, or raise the setting.',
+  ),
+  AURA130: entry(
+    412,
+    'The condition of If-Match or If-None-Match does not hold; nothing was changed.',
+    'Read the row again, and decide anew.',
+  ),
+  AURA131: entry(
+    400,
+    'A write with If-Match or If-None-Match would change several rows; nothing was changed.',
+    'Address one row by a unique key.',
+  ),
+  AURA132: entry(
+    400,
+    'If-Match or If-None-Match is malformed, or comes with a request that it cannot be a condition of.',
+    'Send entity tags as an answer gave them, with GET, HEAD, PATCH, PUT or DELETE of a relation.',
+  ),
+  AURA128: entry(
+    400,
+    'A request of a batch is a nested write.',
+    'Send its levels as requests of their own, which refer to the keys of earlier ones.',
+  ),
+  AURA140: entry(
+    400,
+    'A value of a nested body is not what its embed takes, or two embeds of an object have one name.',
+    'Give a to-one embed an object or null and a to-many embed an array of objects; tell embeds apart by aliases.',
+  ),
+  AURA141: entry(
+    413,
+    'A nested body has more objects than `db-max-nested-objects`, or more places for them than one request may have.',
+    'Send it in several requests, or raise the setting.',
+  ),
+  AURA142: entry(
+    400,
+    'An object of a nested body gives a key column another value than the row has that it is joined to.',
+    'Leave the column out: it is filled from the other row.',
+  ),
+  AURA143: entry(
+    409,
+    'An object of a nested body did not become a row of its own; nothing was written.',
+    'Look for triggers that skip rows, and whether the row that exists already may be seen.',
+  ),
+  AURA160: entry(
+    400,
+    'The cursor was not made by this server, was changed, or its secret has been replaced.',
+    'Take cursors from the Link header as they are; leave it out to start over.',
+  ),
+  AURA161: entry(
+    400,
+    'The cursor belongs to another relation, or to another order of its rows.',
+    'Send it with the relation and the order that it came from.',
+  ),
+  AURA162: entry(
+    400,
+    'Pages by cursor do not go with `offset`, Range, aggregates or functions.',
+    'Use `limit` and `offset` for these.',
+  ),
+  AURA163: entry(
+    400,
+    'The relation has no key that tells its rows apart, so that no position among them can be named.',
+    'Add a primary key, or a unique constraint over columns that are not null.',
+  ),
+  AURA164: entry(
+    400,
+    'Two rows at the end of a page have the same key: the next page would lose one of them.',
+    "The view's rows need a key of their own; add columns to the order that tell them apart.",
+  ),
+  AURA165: entry(
+    400,
+    'The values that the rows are ordered by are too long for a cursor.',
+    'Order by shorter columns, or raise `server-max-url-length`.',
+  ),
+  AURA166: entry(
+    400,
+    'Pages by cursor need a secret to sign cursors with.',
+    'Set `cursor-secret`, or a shared `jwt-secret`.',
+  ),
+  AURA150: entry(
+    400,
+    'PostgreSQL expects the read to cost more than `db-max-cost` or `db-max-aggregate-cost` allows; it was not run.',
+    'Filter by columns that have an index, ask for fewer rows or embeds, or raise the setting.',
+  ),
   // catalog (plan)
   PGRST200: entry(
     400,
@@ -231,6 +347,11 @@ export const codes = {
     403,
     'The relation is not protected by Row-Level Security and `require-rls` is on.',
     'Enable Row-Level Security on the table, make the view security_invoker, or waive the rule in its comment.',
+  ),
+  AURA201: entry(
+    400,
+    'Rows cannot be written along this relationship.',
+    'Nested bodies follow foreign keys; write what a function or a read-only view shows in its own tables.',
   ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),

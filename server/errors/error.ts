@@ -21,6 +21,8 @@ export class ApiError extends Error {
   readonly hint: string | null;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Members beside the four fields: where in a batch it happened. */
+  readonly more: Readonly<Record<string, unknown>>;
 
   constructor(init: {
     code: string;
@@ -28,7 +30,8 @@ export class ApiError extends Error {
     status: number;
     details?: unknown;
     hint?: string | null;
-    headers?: Record<string, string>;
+    headers?: Readonly<Record<string, string>>;
+    more?: Readonly<Record<string, unknown>>;
     cause?: unknown;
   }) {
     super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
@@ -37,6 +40,7 @@ export class ApiError extends Error {
     this.details = init.details ?? null;
     this.hint = init.hint ?? null;
     this.headers = init.headers ?? {};
+    this.more = init.more ?? {};
   }
 
   /** The body of the response, in PostgREST's key order. */

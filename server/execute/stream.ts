@@ -11,14 +11,16 @@ import { answerSettings } from '../query/stream.ts';
 import { ConnectionLostError, type Outcome, type Portal, type Row, type Step } from './exchange.ts';
 import { csvHeader, LineBuffer, type LineFormat } from './lines.ts';
 import type { Lease, Pool } from './pool.ts';
-import { decodeEstimate } from './result.ts';
+import { decodeCost, decodeEstimate, decodePlan } from './result.ts';
 import {
   abandoned,
   begin,
   cleanUp,
   command,
   ending,
+  isFarewell,
   lost,
+  MOST_FAREWELLS,
   mayDoAnew,
   type Preliminaries,
   preludeOf,
@@ -33,6 +35,14 @@ export interface Query {
   readonly values: readonly WireValue[];
 }
 
+/** How the cost of a stream's rows is found and judged. */
+export interface StreamCost {
+  /** EXPLAIN (FORMAT JSON) of the rows. */
+  readonly explain: Query;
+  /** Throws where the cost, in units of the planner, is too much. */
+  readonly check: (cost: number) => void;
+}
+
 /** Everything that a streamed answer runs. */
 export interface StreamWork extends TransactionMode, Preliminaries {
   readonly format: LineFormat;
@@ -41,6 +51,8 @@ export interface StreamWork extends TransactionMode, Preliminaries {
   readonly columns: Query | null;
   readonly total: Query | null;
   readonly estimate: Query | null;
+  /** Judges what the rows will cost before they are asked for; null = nobody wants to know. */
+  readonly cost: StreamCost | null;
   /** How long the stream may take in all. */
   readonly seconds: number;
   /** How long its reader may take nothing. */
@@ -88,10 +100,14 @@ const tooSlow = (details: string): Error =>
     hint: 'Take it faster, ask for less, or raise db-stream-timeout or server-stream-idle-timeout.',
   });
 
-interface Opening {
+/** The first trip of a transaction, and what may have to be done anew of it. */
+interface Trip {
   readonly steps: readonly Step[];
   /** The call of the pre-request function that fails where it changes the role; -1 = none. */
   readonly guard: number;
+}
+
+interface Opening extends Trip {
   /** Where in the steps; -1 = not among them. */
   readonly at: Readonly<Record<'columns' | 'total' | 'estimate' | 'settings', number>>;
 }
@@ -104,13 +120,25 @@ const queryStep = (key: string | null, { text, values }: Query): Step => ({
   binary: new Set(),
 });
 
-function planOpening(work: StreamWork, portal: Portal): Opening {
-  const { columns, total, estimate, rows } = work;
+/** The beginning of the transaction, its session and pre-request function, and a statement behind them. */
+function planBeginning(work: StreamWork, ...behind: readonly Step[]): Trip {
   const prelude = preludeOf(work);
-  const keyOf = (name: string): string | null => (prelude.key === null ? null : `${prelude.key} ${name}`);
   // what is counted shall be what is sent
-  const isolation = work.isolation ?? (total === null ? null : 'repeatable read');
-  const steps: Step[] = [begin({ isolation, readOnly: true }), ...prelude.steps];
+  const isolation = work.isolation ?? (work.total === null ? null : 'repeatable read');
+  const steps = [begin({ isolation, readOnly: true }), ...prelude.steps, ...behind];
+  return { steps, guard: prelude.guard < 0 ? prelude.guard : prelude.guard + 1 };
+}
+
+/** A transaction that has begun needs no beginning. */
+const BEGUN: Trip = { steps: [], guard: -1 };
+
+/** What is asked before the answer begins, the first rows among it. */
+function planOpening(work: StreamWork, portal: Portal, { steps: before, guard }: Trip): Opening {
+  const { columns, total, estimate, rows } = work;
+  // a transaction that had begun cannot be begun anew for a prepared statement that is outdated
+  const key = before.length === 0 ? null : preludeOf(work).key;
+  const keyOf = (name: string): string | null => (key === null ? null : `${key} ${name}`);
+  const steps: Step[] = [...before];
   const add = (step: Step | null): number => (step === null ? -1 : steps.push(step) - 1);
   const at = {
     columns: add(columns && { ...queryStep(null, columns), answers: 'columns' }),
@@ -119,12 +147,8 @@ function planOpening(work: StreamWork, portal: Portal): Opening {
     // functions set headers while they make the rows
     settings: add({ ...queryStep(keyOf('lines'), rows), portal }) + 1,
   };
-  steps.push(command(answerSettings));
-  return {
-    steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })),
-    guard: prelude.guard < 0 ? prelude.guard : prelude.guard + 1,
-    at,
-  };
+  steps.push({ ...command(answerSettings), key: null });
+  return { steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })), guard, at };
 }
 
 const textOf = (row: Row | undefined, column: number): string | null => row?.[column]?.toString() ?? null;
@@ -177,16 +201,13 @@ class RowStream extends Readable {
 
   /** Begins the transaction and fetches the first rows. */
   async open(): Promise<StreamFacts> {
-    let opening = planOpening(this.#work, this.#portal(false));
-    if (this.#work.taints) this.#lease.taint();
-    let outcome = await this.#run(opening.steps);
-    if (mayDoAnew(this.#lease, this.#work, opening, outcome)) {
-      await cleanUp(this.#lease, outcome);
-      this.#lines.clear();
-      opening = planOpening(this.#work, this.#portal(false));
-      outcome = await this.#run(opening.steps);
-    }
-    if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);
+    const { cost, taints } = this.#work;
+    if (taints) this.#lease.taint();
+    const portal = this.#portal(false);
+    if (cost !== null) cost.check(await this.#explain(cost));
+    const [opening, outcome] = await this.#runFirst(() =>
+      planOpening(this.#work, portal, cost === null ? planBeginning(this.#work) : BEGUN),
+    );
     if (opening.at.columns >= 0) {
       const names = outcome.rows[opening.at.columns]?.[0] ?? [];
       this.#lines.prepend(csvHeader(names.map((name) => name?.toString() ?? '')));
@@ -215,6 +236,27 @@ class RowStream extends Readable {
 
   #portal(isOpen: boolean): Portal {
     return { name: 'rows', most: this.#most, isOpen, take: (row) => this.#take(row) };
+  }
+
+  async #explain({ explain }: StreamCost): Promise<number> {
+    const [{ steps }, { rows }] = await this.#runFirst(() =>
+      planBeginning(this.#work, queryStep(null, explain)),
+    );
+    return decodeCost(decodePlan(rows[steps.length - 1] ?? []));
+  }
+
+  /** Runs a trip, and once more where what made it fail is mended by planning it anew. */
+  async #runFirst<T extends Trip>(plan: () => T): Promise<[T, Outcome]> {
+    let trip = plan();
+    let outcome = await this.#run(trip.steps);
+    if (mayDoAnew(this.#lease, this.#work, trip, outcome)) {
+      await cleanUp(this.#lease, outcome);
+      this.#lines.clear();
+      trip = plan();
+      outcome = await this.#run(trip.steps);
+    }
+    if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);
+    return [trip, outcome];
   }
 
   async #run(steps: readonly Step[]): Promise<Outcome> {
@@ -318,6 +360,19 @@ const asRefusal = (error: unknown): Error =>
  * could not be opened. Rejects with ApiError: what PostgreSQL refused, PGRST000, 001 and 003, AURA001.
  */
 export async function openStream(pool: Pool, work: StreamWork, onReleased: () => void): Promise<OpenStream> {
+  for (let farewells = 0; ; farewells += 1) {
+    const opened = await tryToOpen(pool, work, onReleased, farewells < MOST_FAREWELLS);
+    if (opened !== null) return opened;
+  }
+}
+
+/** One attempt; null where the connection had been closed while it lay idle, and `mayFail`. */
+async function tryToOpen(
+  pool: Pool,
+  work: StreamWork,
+  onReleased: () => void,
+  mayFail: boolean,
+): Promise<OpenStream | null> {
   const { signal } = work;
   let lease: Lease;
   try {
@@ -327,14 +382,20 @@ export async function openStream(pool: Pool, work: StreamWork, onReleased: () =>
     onReleased();
     throw error;
   }
-  const lines = new RowStream(lease, work, onReleased);
+  let goesOn = false;
+  const lines = new RowStream(lease, work, () => {
+    if (!goesOn) onReleased();
+  });
   const abort = (): void => void lines.destroy();
   signal?.addEventListener('abort', abort);
   try {
     if (signal?.aborted) throw abandoned();
     return { facts: await lines.open(), lines, close: () => lines.close() };
   } catch (error) {
+    const isLost = error instanceof ConnectionLostError && !lines.destroyed;
+    goesOn = mayFail && isLost && isFarewell(error, lease, true);
     await lines.close();
+    if (goesOn) return null;
     if (signal?.aborted) throw abandoned(error);
     // it was given up, which the connection's end came of
     throw lines.errored ?? asRefusal(error);

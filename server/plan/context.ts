@@ -8,8 +8,12 @@ export interface PlanOptions {
   readonly dbMaxRows: number | null;
   readonly dbMaxStreamRows: number | null;
   readonly dbAggregatesEnabled: boolean;
+  /** Cost units of the planner; 0 = no limit. */
+  readonly dbMaxCost: number;
+  readonly dbMaxAggregateCost: number;
   readonly dbPlanEnabled: boolean;
   readonly dbMaxEmbedDepth: number;
+  readonly dbMaxNestedObjects: number;
   readonly urlUseLegacyTargetNames: boolean;
   readonly requireRls: 'enforce' | 'warn' | 'off';
 }

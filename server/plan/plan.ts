@@ -13,13 +13,17 @@ import type { Action, Request } from '../request/ast.ts';
 import { restrict } from '../request/range.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
+import { costLimitOf } from './cost.ts';
 import { planMutation } from './mutate.ts';
 import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
+import { flatKeysOf, planNested } from './nested.ts';
+import { planPage, refusePage } from './page.ts';
 import { refuseUnprotected } from './protect.ts';
 import { legacyNames, planRead } from './read.ts';
 import type {
   Handler,
   InfoPlan,
+  NestedPlan,
   Plan,
   ReadPlan,
   RelationPlan,
@@ -35,7 +39,9 @@ export function planRequest(context: PlanContext, request: Request): Plan {
     case 'read':
       return planRelation(context, request, action);
     case 'mutate':
-      return planWrite(context, request, action);
+      return action.mutation === 'insert'
+        ? planInsert(context, request, action)
+        : planWrite(context, request, action);
     case 'call':
       return planRoutine(context, request, action);
     case 'root':
@@ -134,13 +140,17 @@ function planRelation(
   const negotiated = chooseHandler(context, request, name, read);
   const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
+  const page = planPage(context, request.page, relation, read);
   return {
     ...commonParts(context, request),
-    stream: streamOf(context, request, negotiated),
+    // the links of a page are known when its last row is
+    stream: page === null ? streamOf(context, request, negotiated) : null,
     kind: 'read',
     relation: name,
     head: action.head,
-    read,
+    page,
+    costLimit: costLimitOf(context, read),
+    read: page === null ? read : { ...read, range: { offset: 0, limit: page.size } },
     handler: action.head ? NO_BODY : handler,
     mediaType,
     readOnly: true,
@@ -179,6 +189,22 @@ function planWrite(
   };
 }
 
+/** An insert of rows, or of a body that nests rows of other relations. */
+function planInsert(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'mutate' }>,
+): WritePlan | NestedPlan {
+  const keys = flatKeysOf(context, request, { schema: request.schema, name: action.relation });
+  if (keys === null) return planWrite(context, request, action);
+  const { payload } = request;
+  const isObject = (payload?.kind === 'json' || payload?.kind === 'unread json') && payload.isObject;
+  const write = planWrite(context, { ...request, payload: { kind: 'json', keys, isObject } }, action);
+  const { mutate } = write;
+  if (mutate.kind !== 'insert') throw new Error(`an insert was planned as ${mutate.kind}`);
+  return planNested(context, request, write, mutate);
+}
+
 /** The relation whose columns and relationships a function's rows have, as far as it has any. */
 function resultRelation(context: PlanContext, routine: Routine): QualifiedName {
   const { kind, type } = routine.returns;
@@ -202,6 +228,7 @@ function planRoutine(
   const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
   const { preferences } = request;
+  if (preferences.pagination !== null) throw refusePage('the rows of a function');
   const limited = preferences.maxAffected !== null && preferences.handling === 'strict';
   if (limited && !routine.returns.setOf) {
     throw apiError(

@@ -21,6 +21,8 @@ export interface StreamStatements {
   readonly columns: PlainStatement | null;
   /** Counts the rows without a limit; null where they need not be. */
   readonly total: PlainStatement | null;
+  /** Tells what the rows will cost, with their parameters; null where nobody asks. */
+  readonly cost: PlainStatement | null;
 }
 
 function total(plan: RelationPlan | RoutinePlan, { maxRows }: StreamPlan): Fragment | null {
@@ -38,11 +40,13 @@ export function renderStream(plan: RelationPlan | RoutinePlan, stream: StreamPla
   const isCsv = stream.format === 'csv';
   const rows = renderSelect({ ...plan.read, range: stream.range }, isCsv);
   const line = isCsv ? sql`${ROW}::text` : jsonRow(call);
+  const lines = sql`${before}select ${line} from (${rows}) ${ROW}`;
   const counted = total(plan, stream);
   return {
-    rows: compile(sql`${before}select ${line} from (${rows}) ${ROW}`),
+    rows: compile(lines),
     columns: isCsv ? compile(sql`${before}${rows}`) : null,
     total: counted && compile(sql`${before}${counted}`),
+    cost: plan.kind === 'read' && plan.costLimit ? compile(sql`explain (format json) ${lines}`) : null,
   };
 }
 

@@ -147,12 +147,30 @@ export interface Argument {
 /** The body of a write or a call; its bytes are not part of the shape. */
 export type Payload =
   | { readonly kind: 'json'; readonly keys: readonly string[]; readonly isObject: boolean }
+  /** An array of objects whose keys differ, which only embeds may do. */
+  | { readonly kind: 'mixed json'; readonly keys: readonly string[] }
   /** Keys come from `columns`; the text itself is PostgreSQL's to parse. */
   | { readonly kind: 'unread json'; readonly isObject: boolean }
   /** A form as arguments of a function. */
   | { readonly kind: 'arguments'; readonly arguments: readonly Argument[] }
   /** Text, XML or bytes for a function's single unnamed parameter. */
   | { readonly kind: 'raw' };
+
+/** A page of a list that is walked by cursor. */
+export interface PageRequest {
+  /** Null = the first page. */
+  readonly position: Position | null;
+}
+
+/** Where a page begins; see Cursor. */
+export interface Position {
+  readonly direction: 'after' | 'before';
+  readonly inclusive: boolean;
+  /** Digest of the order that the values are of. */
+  readonly order: string;
+  /** Values of the order's keys; null = NULL. */
+  readonly values: readonly (Operand | null)[];
+}
 
 export interface Preferences {
   readonly resolution: 'merge-duplicates' | 'ignore-duplicates' | null;
@@ -163,6 +181,7 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly timezone: string | null;
   readonly maxAffected: number | null;
+  readonly pagination: 'cursor' | null;
   /** What was sent and is not understood, as it was written. */
   readonly invalid: readonly string[];
 }
@@ -186,17 +205,27 @@ export type MediaType =
 
 export type PlanOption = 'analyze' | 'verbose' | 'settings' | 'buffers' | 'wal';
 
+/** How the rows of an embed of the body are written: `embed.on_conflict` and `embed.resolution`. */
+export type EmbedOption =
+  | { readonly kind: 'on_conflict'; readonly columns: readonly string[] }
+  | { readonly kind: 'resolution'; readonly resolution: Preferences['resolution'] };
+
 /** A whole request, parsed. */
 export interface Request extends Shape {
   readonly action: Action;
+  /** `select` or `order` was given. */
+  readonly selects: boolean;
   readonly schema: string;
   /** The schema was chosen by a profile header, or is the first of several. */
   readonly profiled: boolean;
   /** The root's rows; `offset` itself is a slot of the plan. */
   readonly range: Range;
+  /** Null = rows are not asked for by cursor. */
+  readonly page: PageRequest | null;
   /** `columns`, sorted; null = not given. */
   readonly columns: readonly string[] | null;
   readonly onConflict: readonly string[] | null;
+  readonly embedOptions: readonly Located<EmbedOption>[];
   /** `on`: the columns by which each object of a PATCH finds its row; null = one change for all rows. */
   readonly on: readonly string[] | null;
   /** Arguments of a call by GET or HEAD. */

@@ -18,6 +18,7 @@ import {
   parseStatusSetting,
   rangeStatus,
 } from './headers.ts';
+import { type AskedPage, linkHeader } from './page.ts';
 
 export interface Answer {
   readonly status: number;
@@ -31,6 +32,8 @@ export interface Answer {
 /** What of the request an answer repeats. */
 export interface Asked {
   readonly range: Range;
+  /** Null = no page by cursor. */
+  readonly page: AskedPage | null;
   /** Parameters in alphabetical order. */
   readonly canonicalQuery: string;
 }
@@ -65,6 +68,7 @@ function applied(plan: DatabasePlan): Omit<Preferences, 'invalid'> {
     representation: mutation === null ? null : preferences.representation,
     missing: mutation === 'insert' || mutation === 'update' ? preferences.missing : null,
     maxAffected: limits ? preferences.maxAffected : null,
+    pagination: plan.kind === 'read' ? preferences.pagination : null,
   };
 }
 
@@ -85,6 +89,23 @@ function outOfBounds(range: Range, total: number | null, verbosity: Verbosity): 
     details: `An offset of ${range.offset} was requested, but there are only ${total ?? 0} rows.`,
   });
   return renderError(error, verbosity);
+}
+
+/** Behind a cursor nobody knows how many rows are before the page. */
+function statedRange(
+  plan: RelationPlan | RoutinePlan,
+  { range }: Asked,
+  page: number,
+  total: number | null,
+): string {
+  if (plan.kind === 'read' && plan.page?.position) return contentRange(1, 0, total);
+  return contentRange(range.offset, range.offset + page - 1, total);
+}
+
+function pageHeaders(plan: RelationPlan | RoutinePlan, asked: Asked, result: ResultSet): Headers {
+  if (plan.kind !== 'read' || plan.page === null || asked.page === null) return {};
+  const link = linkHeader(plan.page, asked.page, result);
+  return link === null ? {} : { Link: link };
 }
 
 /** Clients and proxies refuse answers with long headers, and nobody needs this one. */
@@ -108,8 +129,9 @@ function respondRows(
   const status = rangeStatus(range, page, total);
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
   const headers = {
-    'Content-Range': contentRange(range.offset, range.offset + page - 1, total),
+    'Content-Range': statedRange(plan, asked, page, total),
     ...(plan.kind === 'read' ? contentLocation(plan, asked) : {}),
+    ...pageHeaders(plan, asked, executed.result),
     ...appliedHeader(applied(plan)),
   };
   if (plan.kind === 'call' && plan.call.returnsVoid) return { status: 204, headers, body: null };
@@ -219,7 +241,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 function renderError(error: ApiError, verbosity: Verbosity): Buffer {
   const fields: Partial<ErrorFields> =
     verbosity === 'minimal' ? { code: error.code, message: error.message } : error.fields();
-  return Buffer.from(JSON.stringify(fields));
+  return Buffer.from(JSON.stringify({ ...fields, ...error.more }));
 }
 
 /** The answer to an error. */

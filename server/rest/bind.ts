@@ -13,11 +13,19 @@ export interface RequestValues {
   readonly body: Buffer | string | null;
   /** Rows to skip at the root. */
   readonly offset: number;
+  /** Completes the slots' texts, once they have been taken apart; null = they are complete. */
+  readonly fill: ((text: string) => string) | null;
 }
 
-function bindSlot(text: string, form: 'text' | 'pattern' | 'list'): string {
-  if (form === 'text') return text;
-  return form === 'pattern' ? text.replaceAll('*', '%') : listLiteral(parseList(text));
+function bindSlot(values: RequestValues, index: number, form: 'text' | 'pattern' | 'list'): string {
+  const { fill } = values;
+  const text = values.slots[index] ?? '';
+  if (form === 'list') {
+    const items = parseList(text);
+    return listLiteral(fill === null ? items : items.map(fill));
+  }
+  const plain = form === 'pattern' ? text.replaceAll('*', '%') : text;
+  return fill === null ? plain : fill(plain);
 }
 
 function bindOne(parameter: Parameter, values: RequestValues): string | Buffer | null {
@@ -25,9 +33,9 @@ function bindOne(parameter: Parameter, values: RequestValues): string | Buffer |
     case 'constant':
       return parameter.value;
     case 'slot':
-      return bindSlot(values.slots[parameter.index] ?? '', parameter.form);
+      return bindSlot(values, parameter.index, parameter.form);
     case 'slots':
-      return arrayLiteral(parameter.indexes.map((index) => values.slots[index] ?? ''));
+      return arrayLiteral(parameter.indexes.map((index) => bindSlot(values, index, 'text')));
     case 'body':
       return values.body;
     case 'offset':

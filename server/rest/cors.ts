@@ -9,6 +9,8 @@ const METHODS = 'GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD';
 const SIMPLE_HEADERS = ['Accept', 'Accept-Language', 'Content-Language'];
 const EXPOSED =
   'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit';
+/** Headers that PostgREST's answers do not have. */
+const OURS = ['ETag', 'Link'] as const;
 const DAY_IN_SECONDS = 86_400;
 
 /** Who may read the answer; none where the origin is not allowed. An empty list allows every origin. */
@@ -60,5 +62,9 @@ export function withCors(answer: Answer, origin: string | undefined, allowed: re
   }
   const origins = origin === undefined ? null : allowOrigin(origin, allowed);
   if (!origins) return { ...answer, headers: own };
-  return { ...answer, headers: { ...own, ...origins, 'Access-Control-Expose-Headers': EXPOSED } };
+  const exposed: Headers = { 'Access-Control-Expose-Headers': EXPOSED };
+  // a second line of the same list, so that the first one is PostgREST's
+  const ours = OURS.filter((name) => own[name] !== undefined);
+  if (ours.length > 0) exposed['access-control-expose-headers'] = ours.join(', ');
+  return { ...answer, headers: { ...own, ...origins, ...exposed } };
 }

@@ -11,8 +11,10 @@ import type { MediaType } from '../request/ast.ts';
 import { hasColumns, type RawRequest, readPairs } from '../request/http.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { type Body, createKeysCheck, readCsvHeader, readJsonLine } from '../request/payload.ts';
+import { parsePreconditions } from '../request/precondition.ts';
 import { type RecordBatch, RecordCutter, type RecordFormat, SEPARATORS } from '../request/records.ts';
 import type { Answer } from '../response/respond.ts';
+import { guardedOf } from './conditional.ts';
 import type { Scene } from './context.ts';
 import { takePlace } from './stream.ts';
 import { answerTo, modeOf, plannedOf, type Ready, shapeOf } from './task.ts';
@@ -74,6 +76,12 @@ function sourceOf({ type, format }: Records, header: readonly string[]): ImportS
   return { kind: 'csv', header, reading: type === 'csv' ? 'postgrest' : 'copy' };
 }
 
+const cannotNest = (): Error =>
+  apiError('PGRST127', 'Feature not implemented', {
+    details: 'An import writes one relation, and `columns` names an embed.',
+    hint: 'Send nested rows as JSON, or the rows of each relation in an import of their own.',
+  });
+
 function insertPlanOf({ planned }: Ready): InsertPlan {
   const { plan } = planned;
   if (plan.kind === 'write' && plan.mutate.kind === 'insert') return plan.mutate;
@@ -86,8 +94,10 @@ async function run(scene: Scene, raw: RawRequest, records: Records): Promise<Ans
   const { body, names } = bodyOf(records);
   const shape = shapeOf(scene, raw, body);
   const planned = plannedOf(scene, raw, shape);
-  if (planned.kind === 'info') throw new Error('an import is planned as something else than an insert');
-  const ready: Ready = { raw, shape, planned };
+  if (planned.kind !== 'database') throw cannotNest();
+  const ready: Ready = { raw, shape, planned, fill: null };
+  const preconditions = parsePreconditions(raw);
+  if (preconditions !== null) guardedOf(scene, ready, preconditions);
   const { context, settings, identity } = scene;
   const next = async (): Promise<RecordBatch | null> => {
     if (more) more = await readUntil(records, () => cutter.bytes >= BATCH_BYTES);
@@ -96,7 +106,7 @@ async function run(scene: Scene, raw: RawRequest, records: Records): Promise<Ans
   const imported = await runImport(
     context.pool,
     {
-      ...modeOf(scene, planned),
+      ...modeOf(scene, planned.plan),
       session: context.renderSession(settings.importSessionOf(identity, raw, planned.plan)),
       preRequest: settings.preRequest,
       statements: renderImport(insertPlanOf(ready), sourceOf(records, names)),
@@ -104,16 +114,9 @@ async function run(scene: Scene, raw: RawRequest, records: Records): Promise<Ans
     next,
   );
   const { rows, inserted, headers, status } = imported;
-  const result = {
-    total: null,
-    page: rows,
-    headers,
-    status,
-    location: null,
-    inserted,
-    body: Buffer.alloc(0),
-  };
-  return answerTo(scene, ready, { result, estimate: null });
+  const nothing = { total: null, location: null, keys: null, body: Buffer.alloc(0) };
+  const result = { ...nothing, page: rows, headers, status, inserted };
+  return answerTo(scene, ready, { result, rows: [], estimate: null });
 }
 
 /** An answer that is the last on its connection, since a part of the request is still on its way. */

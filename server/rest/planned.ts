@@ -6,10 +6,19 @@
 import { LRUCache } from 'lru-cache';
 import type { Catalog } from '../catalog/types.ts';
 import type { ResultSet } from '../execute/result.ts';
-import type { DatabasePlan, InfoPlan, Plan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
 import { renderStream, type StreamStatements } from '../query/stream.ts';
 import { verificationOf } from '../response/verify.ts';
+import { type CostGuard, createCostGuard } from './cost.ts';
+import { createLevelStatements, type LevelStatements } from './level-statements.ts';
+
+/** What a streamed answer runs. */
+export interface PreparedStream {
+  readonly statements: StreamStatements;
+  /** Names the statements' texts; null = too long to be kept prepared. */
+  readonly id: number | null;
+}
 
 /** A plan with everything that can be made of it before the values are known. */
 export interface Prepared {
@@ -17,14 +26,24 @@ export interface Prepared {
   readonly plan: DatabasePlan;
   readonly statements: Statements;
   /** Null = the answer is made whole. */
-  readonly stream: StreamStatements | null;
+  readonly stream: PreparedStream | null;
   /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
   readonly id: number | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
+  /** What the statement may cost, and whether that is known; null = there is no limit. */
+  readonly cost: CostGuard | null;
 }
 
-export type Planned = Prepared | { readonly kind: 'info'; readonly plan: InfoPlan };
+/** A nested write, whose own statements depend on the body; its answer's do not. */
+export interface PreparedNested {
+  readonly kind: 'nested';
+  readonly plan: NestedPlan;
+  readonly statements: Statements;
+  readonly id: number | null;
+}
+
+export type Planned = Prepared | PreparedNested | { readonly kind: 'info'; readonly plan: InfoPlan };
 
 /** What plans hold for. */
 export interface PlannedUnder {
@@ -36,6 +55,8 @@ export interface PlannedUnder {
 export interface PlanCache {
   /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
   readonly get: (under: PlannedUnder, key: string, make: () => Plan) => Planned;
+  /** Statements of nested writes. */
+  readonly levels: LevelStatements;
 }
 
 /** Bytes for a function's bytea parameter are sent as they are. */
@@ -49,8 +70,11 @@ function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<num
 /** A longer key or statement costs more to keep than to make again; it is hardly asked for twice. */
 const LONGEST_KEPT = 64 * 1024;
 
-/** A cache of at most `size` plans for a catalog and settings; 0 keeps none. */
-export function createPlanCache(size: number): PlanCache {
+/**
+ * A cache of at most `size` plans for a catalog and settings, and as many statements of levels; 0 keeps none. `now`
+ * tells milliseconds.
+ */
+export function createPlanCache(size: number, now: () => number = Date.now): PlanCache {
   const caches = new WeakMap<Catalog, WeakMap<object, LRUCache<string, Planned>>>();
   const ids = new LRUCache<string, number>({ max: Math.max(size, 1) });
   let lastId = 0;
@@ -67,18 +91,25 @@ export function createPlanCache(size: number): PlanCache {
 
   const prepare = (plan: Plan): Planned => {
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
+    if (plan.kind === 'nested') {
+      const answer = renderStatements(plan.answer);
+      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text) };
+    }
     const statements = renderStatements(plan);
     const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
-    // a stream's rows have a limit of their own
-    const text = stream === null ? statements.main.text : `${stream.rows.text}\0${stream.total?.text}`;
     return {
       kind: 'database',
       plan,
       statements,
-      stream,
-      id: idOf(text),
+      // its rows have a limit of their own
+      stream: stream && { statements: stream, id: idOf(`${stream.rows.text}\0${stream.total?.text}`) },
+      id: idOf(statements.main.text),
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
+      cost:
+        plan.kind === 'read' && (statements.cost ?? stream?.cost ?? null) !== null
+          ? createCostGuard(plan.costLimit, now)
+          : null,
     };
   };
 
@@ -97,6 +128,7 @@ export function createPlanCache(size: number): PlanCache {
   };
 
   return {
+    levels: createLevelStatements(size),
     get: (under, key, make) => {
       if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
       const cache = cacheOf(under);

@@ -6,18 +6,24 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import { runWithinCost } from '../execute/cost.ts';
 import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
-import { type Answer, respondError } from '../response/respond.ts';
+import { parsePreconditions } from '../request/precondition.ts';
+import { type Answer, respond, respondError } from '../response/respond.ts';
+import { serveBatch } from './batch.ts';
+import { isBatch } from './batch-document.ts';
+import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { serveImport } from './import.ts';
 import { readIncoming } from './incoming.ts';
+import { writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
 import { serveStream } from './stream.ts';
-import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
 
 /** An answer and what the log wants to know of how it came about. */
@@ -92,14 +98,17 @@ async function serve(
   if (!catalog) throw noCatalog();
   const raw = await readIncoming(incoming, config.restPrefix, config);
   const scene: Scene = { context, settings, catalog, identity, signal };
+  if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
   if (raw.upload !== null) {
     const imported = await serveImport(scene, raw, raw.upload);
     timing.mark('transaction');
     return timing.onto(imported);
   }
-  const shape = shapeOf(scene, raw);
+  const preconditions = parsePreconditions(raw);
+  const asked = preconditions === null ? raw : inFull(raw);
+  const shape = shapeOf(scene, asked);
   timing.mark('parse');
-  const planned = plannedOf(scene, raw, shape);
+  const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
     const info = answerInfo(scene, planned.plan);
@@ -107,26 +116,45 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  trace.sql = planned.stream?.rows.text ?? planned.statements.main.text;
-  const ready: Ready = { raw, shape, planned };
+  const traceSql = (text: string): void => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+  };
+  if (planned.kind === 'nested') {
+    const executed = await writeNested(scene, raw, planned, traceSql);
+    timing.mark('transaction');
+    const asked = { range: shape.range, page: null, canonicalQuery: '' };
+    const answer = respond(planned.plan.write, asked, executed, config.clientErrorVerbosity);
+    timing.mark('response');
+    return timing.onto(answer);
+  }
+  traceSql((planned.stream?.statements.rows ?? planned.statements.main).text);
+  const ready: Ready = { raw, shape, planned, fill: null };
+  const guarded = preconditions && guardedOf(scene, ready, preconditions);
+  if (guarded) {
+    const answer = await serveGuarded(scene, guarded);
+    timing.mark('transaction');
+    return timing.onto(answer);
+  }
   if (planned.stream !== null) {
     const streamed = await serveStream(scene, ready, planned.stream);
     timing.mark('transaction');
     return timing.onto(streamed);
   }
-  const task = taskOf(scene, ready);
+  const task = taskOf(scene, ready, null);
   const work = {
     ...task,
-    ...modeOf(scene, planned),
+    ...modeOf(scene, planned.plan),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
   };
-  const executed = await runWork(context.pool, work).catch((error: unknown) => {
+  const cost = unknownCost(ready);
+  const running = cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost);
+  const executed = await running.catch((error: unknown) => {
     throw blameNesting(error, task.values);
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
-  const answer = answerTo(scene, ready, executed);
+  const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
   return timing.onto(answer);
 }

@@ -11,11 +11,14 @@ import { ApiError } from '../errors/error.ts';
 import { openStream, type StreamFacts, type StreamWork } from '../execute/stream.ts';
 import { abandoned } from '../execute/transaction.ts';
 import type { DatabasePlan } from '../plan/types.ts';
-import type { PlainStatement, StreamStatements } from '../query/stream.ts';
+import type { PlainStatement } from '../query/stream.ts';
 import type { Answer } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
+import type { PreparedStream } from './planned.ts';
 import { answerTo, modeOf, type Ready, taskOf } from './task.ts';
+
+const NOTHING = Buffer.alloc(0);
 
 /** How many streams and imports may run at a time. */
 const mostStreams = ({ dbMaxStreams, dbPool }: Config): number =>
@@ -28,24 +31,29 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 export const takePlace = ({ context, settings }: Scene): (() => void) =>
   context.streams.take(mostStreams(settings.config));
 
-function workOf(scene: Scene, ready: Ready, statements: StreamStatements): StreamWork {
+function workOf(scene: Scene, ready: Ready, { statements, id }: PreparedStream): StreamWork {
   const { config } = scene.settings;
-  const { shape, planned } = ready;
-  const { session, role, preRequest, key, estimateValues } = taskOf(scene, ready);
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
+  const { shape, planned, fill } = ready;
+  const { session, role, preRequest, estimateValues } = taskOf(scene, ready, null);
+  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
   const query = ({ text, parameters }: PlainStatement) => ({ text, values: bind(parameters, values) });
   const { estimate } = planned.statements;
+  const { cost } = planned;
   return {
-    ...modeOf(scene, planned),
+    ...modeOf(scene, planned.plan),
     session,
     role,
     preRequest,
-    key: key === null ? null : `${key} stream`,
+    key: id === null ? null : `${role} ${id} stream`,
     format: planned.plan.stream?.format ?? 'json',
     rows: query(statements.rows),
     columns: statements.columns && query(statements.columns),
     total: statements.total && query(statements.total),
     estimate: estimate && { text: estimate.text, values: estimateValues },
+    cost:
+      cost !== null && statements.cost !== null && cost.isUnknown()
+        ? { explain: query(statements.cost), check: cost.check }
+        : null,
     seconds: config.dbStreamTimeout,
     idleSeconds: config.serverStreamIdleTimeout,
   };
@@ -61,8 +69,8 @@ function answerOf(scene: Scene, ready: Ready, facts: StreamFacts): Answer {
   const { plan } = ready.planned;
   const { total, estimate, headers, status } = facts;
   const page = expectedRows(plan, ready.shape.range.offset, total ?? estimate);
-  const result = { total, page, headers, status, location: null, inserted: null, body: Buffer.alloc(0) };
-  const answer = answerTo(scene, ready, { result, estimate });
+  const result = { total, page, headers, status, location: null, inserted: null, keys: null, body: NOTHING };
+  const answer = answerTo(scene, ready, { result, rows: [], estimate });
   if (answer.body === null || answer.body.length > 0) return answer;
   const { 'Content-Length': _length, ...known } = answer.headers;
   // where the last row is not known the header says only what is
@@ -80,12 +88,12 @@ const hasLines = ({ status, body }: Answer): boolean =>
  * Serves a read as a stream. Rejects with ApiError for everything that goes wrong before the first rows are there;
  * what goes wrong later destroys `lines` of the answer.
  */
-export async function serveStream(scene: Scene, ready: Ready, statements: StreamStatements): Promise<Answer> {
-  const work = workOf(scene, ready, statements);
+export async function serveStream(scene: Scene, ready: Ready, stream: PreparedStream): Promise<Answer> {
+  const work = workOf(scene, ready, stream);
   const { facts, lines, close } = await openStream(scene.context.pool, work, takePlace(scene));
   try {
     const answer = answerOf(scene, ready, facts);
-    if (hasLines(answer)) return { ...answer, body: null, lines };
+    if (hasLines(answer) && ready.raw.method !== 'HEAD') return { ...answer, body: null, lines };
     await close();
     return answer;
   } catch (error) {

@@ -4,9 +4,11 @@
  * a batch, the check of a precondition.
  */
 import type { Config } from '../config.ts';
+import type { CostCheck } from '../execute/cost.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
-import type { InfoPlan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
+import type { Session } from '../query/session.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -15,6 +17,7 @@ import {
   readShape,
 } from '../request/http.ts';
 import type { Body } from '../request/payload.ts';
+import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
@@ -26,6 +29,8 @@ export interface Ready {
   readonly raw: RawRequest;
   readonly shape: RequestShape;
   readonly planned: Prepared;
+  /** Puts values in the place of the marks in its slots; null = it has none. */
+  readonly fill: ((text: string) => string) | null;
 }
 
 /** Reads the shape of a request, or of one whose body is given. Throws ApiError for what no plan can serve. */
@@ -41,13 +46,14 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
   );
 }
 
-/** What the database runs for a request. */
-export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
+/** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
+export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
   const { context, settings, identity } = scene;
   const { plan, statements, id, binary } = planned;
-  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset };
+  const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
+  const session = settings.sessionOf(identity, raw, plan);
   return {
-    session: context.renderSession(settings.sessionOf(identity, raw, plan)),
+    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
@@ -59,16 +65,24 @@ export function taskOf(scene: Scene, { raw, shape, planned }: Ready): Task {
   };
 }
 
+function within(session: Session, mostMs: number): Session {
+  const { statementTimeout } = session;
+  return {
+    ...session,
+    statementTimeout: statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs),
+  };
+}
+
 /** The transaction that a request by itself runs in. */
-export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
+export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
   const { config, isolationOf } = scene.settings;
   const { role } = scene.identity;
   return {
     isolation: plan.isolation ?? isolationOf(role),
     readOnly: plan.readOnly,
     rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    taints: plan.kind !== 'read' || scene.settings.preRequest !== null,
     ...transactionOf(scene),
+    taints: plan.kind !== 'read' || scene.settings.preRequest !== null,
   };
 }
 
@@ -76,18 +90,45 @@ export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
 export const transactionOf = ({ settings, identity, signal }: Scene) => ({
   authenticated: identity.role !== settings.config.dbAnonRole,
   prepared: settings.config.dbPreparedStatements,
+  // functions that are called, triggers: they may leave settings to the session
+  taints: true,
   signal,
 });
 
 export const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
   preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
 
+const queryOf = (pairs: RequestShape['pairs']): string =>
+  pairs.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).join('&');
+
+/** What the links of a page are made of; null = no page by cursor. */
+function pageOf(
+  { settings: { config, options } }: Scene,
+  { raw, shape, fill }: Ready,
+  pairs: RequestShape['pairs'],
+): AskedPage | null {
+  const { page, cursor } = shape;
+  if (page === null || options.cursors === null) return null;
+  const query = fill === null ? (raw.ownQuery ?? raw.query) : queryOf(pairs);
+  const path = config.restPrefix.length + raw.path.length + 1;
+  return { cursor, query, cursors: options.cursors, longest: config.serverMaxUrlLength - path };
+}
+
+/** How the cost of a request is found out; null where it is known, or has no limit. */
+export const unknownCost = ({ planned: { cost, statements } }: Ready): CostCheck | null =>
+  cost !== null && statements.cost !== null && cost.isUnknown()
+    ? { explain: statements.cost, check: cost.check }
+    : null;
+
 /** The answer to what was run. Throws PGRST111 and 112 for settings that SQL set wrongly. */
-export function answerTo(scene: Scene, { shape, planned }: Ready, executed: Executed): Answer {
+export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer {
+  const { shape, planned, fill } = ready;
   const { plan } = planned;
+  const pairs = fill === null ? shape.pairs : shape.pairs.map(([key, value]) => [key, fill(value)] as const);
   const asked = {
     range: shape.range,
-    canonicalQuery: plan.kind === 'read' ? canonicalQuery(shape.pairs) : '',
+    canonicalQuery: plan.kind === 'read' ? canonicalQuery(pairs) : '',
+    page: pageOf(scene, ready, pairs),
   };
   return respond(plan, asked, executed, scene.settings.config.clientErrorVerbosity);
 }

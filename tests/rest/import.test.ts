@@ -363,6 +363,20 @@ describe('a body that cannot be read', () => {
   });
 });
 
+test('what an import cannot do is said', async () => {
+  const nested = await send('/teams?columns=id,name,people', '{"id": 11, "name": "x", "people": []}\n', {
+    type: NDJSON,
+  });
+  expect([nested.status, nested.json.code]).toEqual([400, 'PGRST127']);
+  const conditional = await api.request('POST', '/cells', {
+    headers: { 'Content-Type': CSV, 'If-Match': '*' },
+    body: 'id\n1\n',
+    as: 'service_role',
+  });
+  expect([conditional.status, conditional.json.code]).toEqual([400, 'AURA132']);
+  expect(await rows('select * from api.cells')).toEqual([]);
+});
+
 describe('privileges', () => {
   test('of columns bind an import', async () => {
     const as = 'authenticated';

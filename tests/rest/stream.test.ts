@@ -1,6 +1,7 @@
 /**
  * Answers that are sent while PostgreSQL makes them: as NDJSON, and as CSV where the client asks for a stream.
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -246,6 +247,40 @@ describe('bounds and counts', () => {
   });
 });
 
+describe('what a stream cannot be', () => {
+  test('compared with what the client has: it has no tag, and holds no condition', async () => {
+    const tagged = await get('/sensors', 'application/json');
+    expect(tagged.headers['etag']).toBeDefined();
+    const streamed = await get('/sensors', NDJSON, { headers: { 'If-None-Match': '*' } });
+    expect([streamed.status, streamed.headers['etag'], idsOf(streamed).length]).toEqual([200, undefined, 10]);
+    const conditional = await get('/sensors', NDJSON, { headers: { 'If-Match': '*' } });
+    expect([conditional.status, conditional.json.code]).toEqual([400, 'AURA132']);
+    const head = { Accept: NDJSON, 'If-None-Match': '*' };
+    expect((await api.request('HEAD', '/readings', { headers: head })).status).toBe(200);
+    await expect.poll(busy).toEqual([]);
+  });
+
+  test('a page by cursor: it is answered whole, with its links', async () => {
+    const page = await get('/readings?select=id&limit=3', NDJSON, {
+      headers: { Prefer: 'pagination=cursor' },
+    });
+    expect([page.status, idsOf(page)]).toEqual([200, [1, 2, 4]]);
+    expect(page.headers['link']).toContain('rel="next"');
+    expect(page.headers['content-length']).toBe(String(page.bytes.length));
+  });
+
+  test('a way around the bound on cost', async () => {
+    const cheap = await start({ 'db-max-cost': 1000, 'db-aggregates-enabled': true });
+    const refused = await cheap.request('GET', '/readings', { headers: { Accept: NDJSON } });
+    expect([refused.status, refused.json.code]).toEqual([400, 'AURA150']);
+    for (let round = 0; round < 3; round++) {
+      const small = await cheap.request('GET', '/readings?id=lt.9&order=id', { headers: { Accept: NDJSON } });
+      expect([small.status, idsOf(small)]).toEqual([200, [1, 2, 4, 5, 7, 8]]);
+    }
+    await expect.poll(busy).toEqual([]);
+  });
+});
+
 describe('what SQL sets', () => {
   test('headers and the status that a function sets before its first row are those of the stream', async () => {
     const answer = await get('/rpc/labelled', NDJSON);
@@ -325,7 +360,9 @@ describe('errors', () => {
 
   test('in the middle reset the connection of a client that cannot tell an end from a break', async () => {
     const request = `GET /rest/v1/broken HTTP/1.0\r\nHost: x\r\nAccept: ${NDJSON}\r\n\r\n`;
-    await expect(api.raw(request)).rejects.toThrow('ECONNRESET');
+    const socket = api.socket().resume();
+    socket.write(request);
+    await expect(once(socket, 'end')).rejects.toThrow('ECONNRESET');
     const whole = await api.raw(request.replace('broken', 'sensors?id=eq.1'));
     expect(whole).toMatch(/\r\n\r\n\{"id":1,"name":"sensor 1"\}\n$/);
   });
@@ -368,6 +405,19 @@ describe('a slow client', () => {
     expect(stream.status).toBe(408);
     await expect.poll(busy, { timeout: 10_000 }).toEqual([]);
   });
+});
+
+test('a connection that the server closed while it lay idle is replaced unnoticed', async () => {
+  const alone = await start({ 'db-pool': 1 });
+  const headers = { Accept: NDJSON };
+  for (let round = 0; round < 2; round++) {
+    expect((await alone.request('GET', '/sensors', { headers })).status).toBe(200);
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and usename = 'authenticator' and state = 'idle' and query not like 'listen%'`,
+    );
+  }
+  expect((await alone.request('GET', '/sensors', { headers })).status).toBe(200);
 });
 
 describe('a client that goes away', () => {
