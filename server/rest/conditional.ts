@@ -81,6 +81,7 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
   const { method } = ready.raw;
   const isPlan = plan.mediaType.kind === 'plan';
   if (isPlan && (preconditions.ifMatch !== null || plan.kind !== 'read')) throw unsuited('An execution plan');
+  if (ready.planned.stream !== null && preconditions.ifMatch !== null) throw unsuited('A streamed answer');
   if (plan.kind === 'read') return null;
   if (plan.kind === 'call') {
     if (preconditions.ifMatch === null && method !== 'POST') return null;
