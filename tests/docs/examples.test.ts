@@ -1,6 +1,6 @@
 /**
  * The HTTP of the documentation, page by page, against the example project: each `http` block is sent, and where
- * a `json` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
+ * a `json`, `ndjson` or `csv` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
  * the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
  * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
  * block says the status, which is else 200, and `← ETag: "x"` a header of the answer. `{next}` in a path is the
@@ -22,6 +22,7 @@ const PAGES = [
   'functions.md',
   'batch.md',
   'conditional-requests.md',
+  'streaming.md',
 ] as const;
 
 /** Settings that a page speaks of. */
@@ -41,13 +42,20 @@ interface Example {
   readonly status: number;
   /** Of the answer, names in lower case. */
   readonly answered: Record<string, string>;
-  /** The text of the json block that follows; null = none. */
+  /** The text of the block that follows; null = none. */
   readonly answer: string | null;
+  /** It is to be read as JSON, not to be compared as it stands. */
+  readonly isJson: boolean;
 }
 
-const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```json\n(.*?)^```\n)?/gms;
+const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```(json|ndjson|csv)\n(.*?)^```\n)?/gms;
 
-function parseExample(flag: string | undefined, block: string, answer: string | undefined): Example {
+function parseExample(
+  flag: string | undefined,
+  block: string,
+  language: string | undefined,
+  answer: string | undefined,
+): Example {
   const status = /^→ (\d+)$/m.exec(block)?.[1];
   const answered = [...block.matchAll(/^← ([^:]+): (.*)$/gm)].map(([, name = '', value = '']) => [
     name.toLowerCase(),
@@ -76,12 +84,13 @@ function parseExample(flag: string | undefined, block: string, answer: string | 
     status: Number(status ?? 200),
     answered: Object.fromEntries(answered),
     answer: answer ?? null,
+    isJson: language === 'json',
   };
 }
 
 const examplesOf = (page: string): Example[] =>
-  [...readFileSync(file(page), 'utf8').matchAll(BLOCK)].map(([, flag, block = '', answer]) =>
-    parseExample(flag, block, answer),
+  [...readFileSync(file(page), 'utf8').matchAll(BLOCK)].map(([, flag, block = '', language, answer]) =>
+    parseExample(flag, block, language, answer),
   );
 
 /** One row a line, as the pages show it. */
@@ -110,9 +119,10 @@ describe.each(PAGES)('docs/%s', (page) => {
     await database.close();
     if (process.env['UPDATE_DOCS'] !== '1') return;
     let index = 0;
-    const text = readFileSync(file(page), 'utf8').replace(BLOCK, (all, _flag, _block, answer) => {
+    const text = readFileSync(file(page), 'utf8').replace(BLOCK, (all, _flag, _block, language, answer) => {
       const fresh = answers[index++] ?? '';
-      return answer === undefined ? all : all.replace(`\`\`\`json\n${answer}`, `\`\`\`json\n${fresh}`);
+      const fence = `\`\`\`${language}\n`;
+      return answer === undefined ? all : all.replace(fence + answer, fence + fresh);
     });
     writeFileSync(file(page), text);
   });
@@ -122,7 +132,7 @@ describe.each(PAGES)('docs/%s', (page) => {
   });
 
   test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
-    const { method, headers, body, anonymous, status, answered, answer } = example;
+    const { method, headers, body, anonymous, status, answered, answer, isJson } = example;
     const path = example.path.replace('%7Bnext%7D', cursorOf(links.next));
     const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await api.request(method, path, {
@@ -131,10 +141,12 @@ describe.each(PAGES)('docs/%s', (page) => {
       ...(anonymous ? {} : { as: { role: 'authenticated', sub: people.mira } }),
     });
     links = linksOf(response, path);
-    answers.push(response.json === undefined ? `${response.body}\n` : show(response.json));
+    const text = isJson ? `${response.body}\n` : response.body;
+    answers.push(response.json === undefined ? text : show(response.json));
     expect(response.status, response.body).toBe(status);
     expect(response.headers).toMatchObject(answered);
-    if (answer !== null && process.env['UPDATE_DOCS'] !== '1')
-      expect(response.json).toEqual(JSON.parse(answer));
+    if (answer === null || process.env['UPDATE_DOCS'] === '1') return;
+    if (isJson) expect(response.json).toEqual(JSON.parse(answer));
+    else expect(response.body).toBe(answer);
   });
 });
