@@ -251,11 +251,6 @@ export const codes = {
     'If-Match or If-None-Match is malformed, or comes with a request that it cannot be a condition of.',
     'Send entity tags as an answer gave them, with GET, HEAD, PATCH, PUT or DELETE of a relation.',
   ),
-  AURA128: entry(
-    400,
-    'A request of a batch is a nested write.',
-    'Send its levels as requests of their own, which refer to the keys of earlier ones.',
-  ),
   AURA140: entry(
     400,
     'A value of a nested body is not what its embed takes, or two embeds of an object have one name.',

@@ -4,13 +4,14 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { InfoPlan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
 import type { RawRequest } from '../request/http.ts';
 import { parsePreconditions } from '../request/precondition.ts';
 import { atStep, type Batch, type BatchStep } from './batch-document.ts';
 import { refuseMarks, withoutMarks } from './batch-reference.ts';
-import { type Guarded, guardedOf, guards, inFull } from './conditional.ts';
+import { type Guarded, guardedOf, guards, inFull, insertHasNone } from './conditional.ts';
 import type { Scene } from './context.ts';
+import type { ReadyNested } from './nested.ts';
 import { plannedOf, type Ready, shapeOf } from './task.ts';
 
 /** What the requests of a batch have in common. */
@@ -51,6 +52,7 @@ function bytesOf(step: BatchStep, json: string | null): Buffer {
 export type Runnable =
   | { readonly kind: 'info'; readonly plan: InfoPlan }
   | { readonly kind: 'single'; readonly ready: Ready }
+  | { readonly kind: 'nested'; readonly ready: ReadyNested }
   | { readonly kind: 'guarded'; readonly ready: Ready; readonly guarded: Guarded };
 
 const STRICTNESS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable'];
@@ -60,7 +62,7 @@ const ofTheWhole = (details: string, hint: string): Error =>
   apiError('AURA126', 'The request asks for what the batch as a whole has not', { details, hint });
 
 /** Refuses what a request would have by itself and cannot have in this transaction. */
-function refuseOtherTransaction({ isolation }: Outer, { plan }: Ready['planned'], guarded: boolean): void {
+function refuseOtherTransaction({ isolation }: Outer, plan: DatabasePlan, guarded: boolean): void {
   if (plan.preferences.transaction !== null) {
     throw ofTheWhole(
       'It says how its transaction ends.',
@@ -98,13 +100,13 @@ export function prepareStep(outer: Outer, step: BatchStep, json: string | null):
   const planned = plannedOf(scene, asked, shape);
   if (planned.kind === 'info') return { kind: 'info', plan: planned.plan };
   if (planned.kind === 'nested') {
-    throw apiError('AURA128', 'A nested write cannot be a step of a batch', {
-      hint: 'Write each level by a request of its own, and refer to the keys of earlier ones.',
-    });
+    if (preconditions !== null) throw insertHasNone();
+    refuseOtherTransaction(outer, planned.plan.write, false);
+    return { kind: 'nested', ready: { raw, shape, planned, fill: null } };
   }
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
-  refuseOtherTransaction(outer, planned, guarded !== null);
+  refuseOtherTransaction(outer, planned.plan, guarded !== null);
   return guarded ? { kind: 'guarded', ready, guarded } : { kind: 'single', ready };
 }
 

@@ -13,6 +13,7 @@ import { type Outer, prepareStep, type Runnable, refusalAt } from './batch-prepa
 import { type AnswerOf, createFill, fillBody } from './batch-reference.ts';
 import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
+import { answerToNested, prepareNested, type ReadyNested } from './nested.ts';
 import { answerInfo, answerTo, type Ready, taskOf, unknownCost } from './task.ts';
 
 /** The time that is left to the batch. */
@@ -71,6 +72,16 @@ function runGuardedStep({ outer, run, clock, mode }: Running, guarded: Guarded):
   return runGuarded(outer.scene, guarded, run, { mostMs: clock.left(), rollback: mode.rollback });
 }
 
+async function runNestedStep(
+  { outer, run, clock }: Running,
+  step: BatchStep,
+  ready: ReadyNested,
+): Promise<StepResult> {
+  const write = prepareNested(outer.scene, ready, () => undefined);
+  const answer = answerToNested(outer.scene, ready, await write(run, clock.left()));
+  return createResult(step, ready.planned.plan.write, answer);
+}
+
 async function runStep(
   running: Running,
   step: BatchStep,
@@ -82,6 +93,7 @@ async function runStep(
   const runnable = early ?? prepareStep(outer, step, step.body && fillBody(step.body, answerOf, limit));
   if (runnable.kind === 'info') return createResult(step, null, answerInfo(outer.scene, runnable.plan));
   const fill = createFill(step.address, answerOf, limit);
+  if (runnable.kind === 'nested') return runNestedStep(running, step, { ...runnable.ready, fill });
   const ready: Ready = { ...runnable.ready, fill };
   if (runnable.kind === 'single') {
     return createResult(step, ready.planned.plan, await runSingle(running, ready));

@@ -10,14 +10,14 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
+import { type Executed, runTransaction, type Transaction } from '../execute/transaction.ts';
 import type { WritePlan } from '../plan/types.ts';
 import type { RawRequest } from '../request/http.ts';
 import type { Preconditions } from '../request/precondition.ts';
 import { refuseUnlessSeen, tagOf, withEntityTag } from '../response/entity-tag.ts';
 import type { Answer } from '../response/respond.ts';
 import type { Scene } from './context.ts';
-import { answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
+import { afterFirst, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -43,6 +43,10 @@ const unsuited = (what: string, hint: string | null = null): Error =>
     details: 'If-Match and If-None-Match compare what GET of the same address answers.',
     hint,
   });
+
+/** AURA132 for inserts. */
+export const insertHasNone = (): Error =>
+  unsuited('An insert', 'PUT writes one row, and with If-None-Match: * only a new one.');
 
 /** A write that looks at what is there before it writes. */
 export interface Guarded {
@@ -83,9 +87,7 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
     if (preconditions.ifMatch === null && method !== 'POST') return null;
     throw unsuited('The call of a function');
   }
-  if (plan.mutation === 'insert') {
-    throw unsuited('An insert', 'PUT writes one row, and with If-None-Match: * only a new one.');
-  }
+  if (plan.mutation === 'insert') throw insertHasNone();
   if (plan.mutate.kind === 'update' && plan.mutate.keys.length > 0) {
     throw unsuited('An update with a value a row', 'Leave `on` out and address one row.');
   }
@@ -149,14 +151,6 @@ export const guards = (isolation: string | null): boolean => isolation !== null 
 
 const SERIALIZATION_FAILURE = '40001';
 const MOST_ATTEMPTS = 5;
-
-/** Under what an earlier task of the transaction has set: nothing prepared where that may be another role. */
-const afterFirst = (task: Task): Task => ({
-  ...task,
-  session: null,
-  preRequest: null,
-  key: task.preRequest?.changesRole() === true ? null : task.key,
-});
 
 /** Runs a guarded write in a transaction of its own, again where another one came in between. */
 export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answer> {

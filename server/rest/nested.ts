@@ -2,59 +2,57 @@
  * Nested writes: body → levels → their statements, one after the other in one transaction → answer.
  */
 import type { Row } from '../execute/exchange.ts';
-import type { Pool } from '../execute/pool.ts';
-import { type Executed, runTransaction, type Task, type TransactionMode } from '../execute/transaction.ts';
-import type { PlanContext } from '../plan/context.ts';
+import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
 import { answeredColumns, holdsJson } from '../plan/level.ts';
 import { type Place, planRoot, refuseUnknownOptions } from '../plan/nested.ts';
-import type { PreRequest } from '../query/pre-request.ts';
-import type { SessionStatement } from '../query/session.ts';
+import type { NestedPlan } from '../plan/types.ts';
 import type { Statements } from '../query/statement.ts';
-import type { RawRequest } from '../request/http.ts';
+import type { RawRequest, RequestShape } from '../request/http.ts';
 import { decodeText, refuseUnlessObjects } from '../request/payload.ts';
 import { readTree, type TreeLevel } from '../request/tree.ts';
+import { type Answer, respond } from '../response/respond.ts';
 import { verificationOf } from '../response/verify.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
 import { type WrittenLevels, writeLevel } from './level.ts';
 import { groupLevels } from './level-rows.ts';
-import type { LevelStatement, LevelStatements } from './level-statements.ts';
+import type { LevelStatement } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
+import { blameNesting } from './nesting.ts';
 import type { PreparedNested } from './planned.ts';
-import { modeOf } from './task.ts';
+import { afterFirst, modeOf, sessionFor } from './task.ts';
 
-/** What a nested write runs under. */
-export interface NestedRun {
-  readonly pool: Pool;
-  readonly mode: TransactionMode;
-  readonly session: SessionStatement;
-  readonly preRequest: PreRequest | null;
-  readonly context: PlanContext;
-  readonly statements: LevelStatements;
-  /** Told the SQL of every statement. */
-  readonly onSql: (text: string) => void;
+/** A nested write that the database has to carry out. */
+export interface ReadyNested {
+  readonly raw: RawRequest;
+  readonly shape: RequestShape;
+  readonly planned: PreparedNested;
+  /** Puts values in the place of the marks in its slots; null = it has none. */
+  readonly fill: ((text: string) => string) | null;
 }
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-/** Tasks of one transaction: the first opens the session. */
-function createTasks({ session, preRequest, context, onSql }: NestedRun) {
+/** Tasks of one nested write: the first opens its session. */
+function createTasks(scene: Scene, { raw, shape, planned, fill }: ReadyNested, mostMs: number | null) {
+  const { role } = scene.identity;
+  const session = sessionFor(scene, raw, planned.plan.write, mostMs);
   let isFirst = true;
   return (statements: Statements, id: string | null, body: string): Task => {
-    const opens = isFirst;
-    isFirst = false;
-    onSql(statements.main.text);
-    return {
-      session: opens ? session : null,
-      role: context.role,
-      preRequest: opens ? preRequest : null,
+    const task: Task = {
+      session,
+      role,
+      preRequest: scene.settings.preRequest,
       readOnly: false,
       statements,
-      key: id === null ? null : `${context.role} ${id}`,
-      values: bind(statements.main.parameters, { slots: [], body, offset: 0, fill: null }),
+      key: id === null ? null : `${role} ${id}`,
+      values: bind(statements.main.parameters, { slots: shape.slots, body, offset: 0, fill }),
       estimateValues: [],
       binary: NO_BINARY,
     };
+    const opens = isFirst;
+    isFirst = false;
+    return opens ? task : afterFirst(task);
   };
 }
 
@@ -77,33 +75,47 @@ function answeredRows(root: TreeLevel<Place>, written: WrittenLevels, columns: r
   return `[${objects.join(',')}]`;
 }
 
-/**
- * Writes a body. Rejects with ApiError for what is wrong with it (nothing was sent to the database then), and for
- * what PostgreSQL refuses (nothing is written then).
- */
-export function runNested(nested: NestedRun, prepared: PreparedNested, body: string): Promise<Executed> {
-  const { context, statements } = nested;
-  const { plan } = prepared;
+/** The body as levels, each with its rows by what is to be done with them. */
+function readLevels({ catalog, identity, settings }: Scene, plan: NestedPlan, body: string) {
+  const context = { catalog, role: identity.role, options: settings.config };
   // with `columns` the body was not read before
   if (plan.only !== null) refuseUnlessObjects(body);
   const place = planRoot(context, plan);
-  const root = readTree(body, place, context.options.dbMaxNestedObjects);
+  const root = readTree(body, place, settings.config.dbMaxNestedObjects);
   refuseUnknownOptions(place, root, plan.options);
   // what an object does not have is null or the column's default where the request says so
   const mayDiffer = ({ link }: Place): boolean =>
     plan.write.preferences.missing !== null || (link === null && plan.only !== null);
-  const groups = groupLevels(root, mayDiffer);
+  return { context, root, groups: groupLevels(root, mayDiffer) };
+}
+
+/** Carries out a nested write in an open transaction; may be called again in another one. */
+export type RunNested = (run: Transaction['run'], mostMs: number | null) => Promise<Executed>;
+
+/**
+ * Judges the body of a nested write, before the database hears of it. `onSql` is told the SQL of every statement.
+ * Throws ApiError for what is wrong with the body; what it gives rejects with what PostgreSQL refuses, AURA142 and
+ * AURA143, and the transaction must then not be committed.
+ */
+export function prepareNested(scene: Scene, ready: ReadyNested, onSql: (text: string) => void): RunNested {
+  const { planned } = ready;
+  const { plan } = planned;
+  const body = decodeText(ready.raw.body);
+  const { context, root, groups } = readLevels(scene, plan, body);
   const verify = verificationOf(plan.write);
 
-  return runTransaction(nested.pool, nested.mode, async (transaction) => {
-    const taskOf = createTasks(nested);
+  const write = async (runTask: Transaction['run'], mostMs: number | null): Promise<Executed> => {
+    const taskOf = createTasks(scene, ready, mostMs);
     const written: WrittenLevels = new Map();
-    const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> =>
-      (await transaction.run(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
+    const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> => {
+      onSql(statement.text);
+      return (await runTask(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
+    };
+    const statements = scene.context.plans.levels;
     await writeLevel({ context, plan, statements, groups, run, written }, root, null);
     const rows = answeredRows(root, written, answeredColumns(plan));
-    const id = prepared.id === null ? null : String(prepared.id);
-    const executed = await transaction.run(taskOf(prepared.statements, id, rows));
+    const id = planned.id === null ? null : String(planned.id);
+    const executed = await runTask(taskOf(planned.statements, id, rows));
     const inserted = (written.get(root)?.rows ?? []).filter((row) => row?.inserted).length;
     const result = { ...executed.result, inserted };
     verify?.(result);
@@ -112,29 +124,34 @@ export function runNested(nested: NestedRun, prepared: PreparedNested, body: str
     const asObject = handler.kind === 'object';
     const stripped = 'stripped' in handler && handler.stripped;
     return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
-  });
+  };
+  return (run, mostMs) =>
+    write(run, mostMs).catch((error: unknown) => {
+      throw blameNesting(error, [body]);
+    });
 }
 
-/** Serves a nested write; `onSql` is told the SQL of every statement. Rejects as `runNested` does. */
+/** The answer to a nested write: that of an insert of the root's rows. */
+export const answerToNested = (
+  { settings }: Scene,
+  { shape, planned }: ReadyNested,
+  executed: Executed,
+): Answer =>
+  respond(
+    planned.plan.write,
+    { range: shape.range, page: null, canonicalQuery: '' },
+    executed,
+    settings.config.clientErrorVerbosity,
+  );
+
+/** Serves a nested write in a transaction of its own. Rejects with ApiError. */
 export function writeNested(
   scene: Scene,
-  raw: RawRequest,
-  planned: PreparedNested,
+  ready: ReadyNested,
   onSql: (text: string) => void,
 ): Promise<Executed> {
-  const { context, settings, catalog, identity } = scene;
-  const { write } = planned.plan;
-  return runNested(
-    {
-      pool: context.pool,
-      mode: modeOf(scene, write),
-      session: context.renderSession(settings.sessionOf(identity, raw, write)),
-      preRequest: settings.preRequest,
-      context: { catalog, role: identity.role, options: settings.config },
-      statements: context.plans.levels,
-      onSql,
-    },
-    planned,
-    decodeText(raw.body),
+  const write = prepareNested(scene, ready, onSql);
+  return runTransaction(scene.context.pool, modeOf(scene, ready.planned.plan.write), ({ run }) =>
+    write(run, null),
   );
 }

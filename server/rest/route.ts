@@ -11,16 +11,16 @@ import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
 import { parsePreconditions } from '../request/precondition.ts';
-import { type Answer, respond, respondError } from '../response/respond.ts';
+import { type Answer, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
-import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
+import { answerUnder, guardedOf, inFull, insertHasNone, serveGuarded } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { serveImport } from './import.ts';
 import { readIncoming } from './incoming.ts';
-import { writeNested } from './nested.ts';
+import { answerToNested, writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
 import { serveStream } from './stream.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
@@ -120,10 +120,11 @@ async function serve(
     trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
   };
   if (planned.kind === 'nested') {
-    const executed = await writeNested(scene, raw, planned, traceSql);
+    if (preconditions !== null) throw insertHasNone();
+    const nested = { raw, shape, planned, fill: null };
+    const executed = await writeNested(scene, nested, traceSql);
     timing.mark('transaction');
-    const asked = { range: shape.range, page: null, canonicalQuery: '' };
-    const answer = respond(planned.plan.write, asked, executed, config.clientErrorVerbosity);
+    const answer = answerToNested(scene, nested, executed);
     timing.mark('response');
     return timing.onto(answer);
   }

@@ -8,7 +8,7 @@ import type { CostCheck } from '../execute/cost.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
-import type { Session } from '../query/session.ts';
+import type { Session, SessionStatement } from '../query/session.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -48,12 +48,11 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
 
 /** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
 export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
-  const { context, settings, identity } = scene;
+  const { settings, identity } = scene;
   const { plan, statements, id, binary } = planned;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
-  const session = settings.sessionOf(identity, raw, plan);
   return {
-    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
+    session: sessionFor(scene, raw, plan, mostMs),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
@@ -64,6 +63,25 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
     readOnly: plan.readOnly,
   };
 }
+
+/** The session of a request; `mostMs` is the time that each of its statements has, whatever else may bound it. */
+export function sessionFor(
+  { context, settings, identity }: Scene,
+  raw: RawRequest,
+  plan: DatabasePlan,
+  mostMs: number | null,
+): SessionStatement {
+  const session = settings.sessionOf(identity, raw, plan);
+  return context.renderSession(mostMs === null ? session : within(session, mostMs));
+}
+
+/** Under what an earlier task of the transaction has set: nothing prepared where that may be another role. */
+export const afterFirst = (task: Task): Task => ({
+  ...task,
+  session: null,
+  preRequest: null,
+  key: task.preRequest?.changesRole() === true ? null : task.key,
+});
 
 function within(session: Session, mostMs: number): Session {
   const { statementTimeout } = session;
