@@ -120,13 +120,16 @@ const queryStep = (key: string | null, { text, values }: Query): Step => ({
   binary: new Set(),
 });
 
+const asPrepared = ({ prepared }: StreamWork, steps: readonly Step[]): readonly Step[] =>
+  prepared ? steps : steps.map((step) => ({ ...step, key: null }));
+
 /** The beginning of the transaction, its session and pre-request function, and a statement behind them. */
 function planBeginning(work: StreamWork, ...behind: readonly Step[]): Trip {
   const prelude = preludeOf(work);
   // what is counted shall be what is sent
   const isolation = work.isolation ?? (work.total === null ? null : 'repeatable read');
   const steps = [begin({ isolation, readOnly: true }), ...prelude.steps, ...behind];
-  return { steps, guard: prelude.guard < 0 ? prelude.guard : prelude.guard + 1 };
+  return { steps: asPrepared(work, steps), guard: prelude.guard < 0 ? prelude.guard : prelude.guard + 1 };
 }
 
 /** A transaction that has begun needs no beginning. */
@@ -148,7 +151,7 @@ function planOpening(work: StreamWork, portal: Portal, { steps: before, guard }:
     settings: add({ ...queryStep(keyOf('lines'), rows), portal }) + 1,
   };
   steps.push({ ...command(answerSettings), key: null });
-  return { steps: work.prepared ? steps : steps.map((step) => ({ ...step, key: null })), guard, at };
+  return { steps: asPrepared(work, steps), guard, at };
 }
 
 const textOf = (row: Row | undefined, column: number): string | null => row?.[column]?.toString() ?? null;
@@ -178,12 +181,13 @@ class RowStream extends Readable {
   #bytes = 0;
   /** The reader waits for more. */
   #wanted = false;
-  /** The server works for this stream. */
+  /** The server works for this stream, or will in a moment. */
   #busy = false;
   /** The server has to wait until the reader has taken more. */
   #paused = false;
   #isOpen = false;
   #released = false;
+  #isOver = false;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(lease: Lease, work: StreamWork, onReleased: () => void) {
@@ -204,17 +208,19 @@ class RowStream extends Readable {
     const { cost, taints } = this.#work;
     if (taints) this.#lease.taint();
     const portal = this.#portal(false);
-    if (cost !== null) cost.check(await this.#explain(cost));
-    const [opening, outcome] = await this.#runFirst(() =>
-      planOpening(this.#work, portal, cost === null ? planBeginning(this.#work) : BEGUN),
-    );
-    if (opening.at.columns >= 0) {
-      const names = outcome.rows[opening.at.columns]?.[0] ?? [];
-      this.#lines.prepend(csvHeader(names.map((name) => name?.toString() ?? '')));
-    }
-    await this.#proceed(outcome, 0);
-    this.#isOpen = true;
-    return readFacts(opening, outcome);
+    return this.#whileBusy(async () => {
+      if (cost !== null) cost.check(await this.#explain(cost));
+      const [opening, outcome] = await this.#runFirst(() =>
+        planOpening(this.#work, portal, cost === null ? planBeginning(this.#work) : BEGUN),
+      );
+      if (opening.at.columns >= 0) {
+        const names = outcome.rows[opening.at.columns]?.[0] ?? [];
+        this.#lines.prepend(csvHeader(names.map((name) => name?.toString() ?? '')));
+      }
+      await this.#proceed(outcome, 0);
+      this.#isOpen = true;
+      return readFacts(opening, outcome);
+    });
   }
 
   override _read(): void {
@@ -248,21 +254,21 @@ class RowStream extends Readable {
   /** Runs a trip, and once more where what made it fail is mended by planning it anew. */
   async #runFirst<T extends Trip>(plan: () => T): Promise<[T, Outcome]> {
     let trip = plan();
-    let outcome = await this.#run(trip.steps);
+    let outcome = await this.#lease.run(trip.steps);
     if (mayDoAnew(this.#lease, this.#work, trip, outcome)) {
       await cleanUp(this.#lease, outcome);
       this.#lines.clear();
       trip = plan();
-      outcome = await this.#run(trip.steps);
+      outcome = await this.#lease.run(trip.steps);
     }
     if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);
     return [trip, outcome];
   }
 
-  async #run(steps: readonly Step[]): Promise<Outcome> {
+  async #whileBusy<T>(work: () => Promise<T>): Promise<T> {
     this.#busy = true;
     try {
-      return await this.#lease.run(steps);
+      return await work();
     } finally {
       this.#busy = false;
     }
@@ -294,16 +300,22 @@ class RowStream extends Readable {
     if (this.#paused) this.#pause(false);
     if (this.#busy) return;
     if (!this.#released) this.#fetch().catch((error) => this.destroy(asRefusal(error)));
-    else if (this.#lines.bytes === 0) this.push(null);
+    else if (this.#lines.bytes === 0 && !this.#isOver) {
+      this.#isOver = true;
+      this.push(null);
+    }
   }
 
   async #fetch(): Promise<void> {
     const started = performance.now();
     this.#rows = 0;
     this.#bytes = 0;
-    const outcome = await this.#run([{ ...queryStep(null, this.#work.rows), portal: this.#portal(true) }]);
-    if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);
-    await this.#proceed(outcome, performance.now() - started);
+    await this.#whileBusy(async () => {
+      const step = { ...queryStep(null, this.#work.rows), portal: this.#portal(true) };
+      const outcome = await this.#lease.run([step]);
+      if (outcome.error) throw fromPostgres(outcome.error, this.#work.authenticated);
+      await this.#proceed(outcome, performance.now() - started);
+    });
     this.#give();
   }
 
@@ -313,7 +325,7 @@ class RowStream extends Readable {
       this.#most = nextBatch(this.#rows, this.#bytes, ms);
       return;
     }
-    const { error } = await this.#run(ending(this.#work));
+    const { error } = await this.#lease.run(ending(this.#work));
     if (error) throw fromPostgres(error, this.#work.authenticated);
     this.#released = true;
     this.#giveBack();

@@ -87,8 +87,10 @@ export function mountRest(
       });
     };
     if (answer.lines) {
-      outgoing.writeHead(answer.status, headersOf(answer, false).headers);
-      tell(await sendLines(answer.lines, outgoing));
+      const { headers } = headersOf(answer, false);
+      tell(
+        await sendLines(answer.lines, outgoing, (): void => void outgoing.writeHead(answer.status, headers)),
+      );
       return RESPONSE_ALREADY_SENT;
     }
     tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode, status: answer.status });

@@ -113,10 +113,14 @@ export interface Sent {
 }
 
 /**
- * Sends lines as the body of an answer whose head is written. Where they break off the connection is destroyed, so
+ * Sends the head of an answer and lines as its body. Where they break off the connection is destroyed, so
  * that the client cannot take what it has for the whole.
  */
-export async function sendLines(lines: Readable, outgoing: ServerResponse): Promise<Sent> {
+export async function sendLines(
+  lines: Readable,
+  outgoing: ServerResponse,
+  writeHead: () => void,
+): Promise<Sent> {
   let bytes = 0;
   lines.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
@@ -126,9 +130,12 @@ export async function sendLines(lines: Readable, outgoing: ServerResponse): Prom
     if (!outgoing.chunkedEncoding) outgoing.socket?.resetAndDestroy();
   });
   try {
+    writeHead();
     await pipeline(lines, outgoing);
     return { bytes, errorCode: null, status: outgoing.statusCode };
   } catch (error) {
+    lines.destroy();
+    outgoing.destroy();
     const { code, status } = error instanceof ApiError ? error : abandoned(error);
     return { bytes, errorCode: code, status };
   }
