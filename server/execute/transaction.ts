@@ -28,6 +28,8 @@ export interface Task {
   readonly binary: ReadonlySet<number>;
   /** It may only read, also where the transaction may write. */
   readonly readOnly: boolean;
+  /** Its statement only looks: all that functions in it have set or changed is undone when its result is there. */
+  readonly looks: boolean;
 }
 
 /** How a transaction begins and ends. */
@@ -86,6 +88,9 @@ const ANEW = [command('reset all'), command('set local role none')];
 const SAVEPOINT = command('savepoint reading');
 const RELEASE = command('release savepoint reading');
 
+const BEFORE_LOOK = [command('savepoint looking'), command('set transaction read only')];
+const AFTER_LOOK = [command('rollback to savepoint looking'), command('release savepoint looking')];
+
 function begin({ isolation, readOnly }: TransactionMode): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
   return command(`begin${level}${readOnly ? ' read only' : ''}`);
@@ -119,11 +124,13 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
   if (task.preRequest !== null) {
     steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
   }
+  if (task.looks) steps.push(...BEFORE_LOOK);
   const main = steps.push(stepOf(task, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
   if (task.statements.estimate) {
     estimate = steps.push(stepOf(task, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
+  if (task.looks) steps.push(...AFTER_LOOK);
   steps.push(...after);
   return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
 }
@@ -188,8 +195,10 @@ async function runInTrips<T>(
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
     if (failed) throw new Error('the transaction has failed already');
-    const first = isOpen ? (task.session === null ? [] : ANEW) : [begin(mode)];
-    const apart = task.readOnly && !mode.readOnly;
+    // what only looks has nothing to fear from what is set, and what comes after it goes on with that
+    const anew = task.session === null || task.looks ? [] : ANEW;
+    const first = isOpen ? anew : [begin(mode)];
+    const apart = task.readOnly && !mode.readOnly && !task.looks;
     const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);

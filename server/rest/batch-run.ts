@@ -65,7 +65,7 @@ async function runSingle({ outer, run, clock }: Running, ready: Ready): Promise<
 }
 
 function runGuardedStep({ outer, run, clock, mode }: Running, guarded: Guarded): Promise<Answer> {
-  return runGuarded(outer.scene, guarded, run, { mostMs: clock.left(), rollback: mode.rollback });
+  return runGuarded(outer.scene, guarded, { run, rollback: mode.rollback, left: clock.left });
 }
 
 async function runStep(

@@ -112,6 +112,14 @@ function verifyWritten(plan: WritePlan, { result }: Executed, { ifNoneMatch }: P
   }
 }
 
+/** How long a guarded write may take; what it asks of the transaction around it. */
+interface Around {
+  readonly run: Transaction['run'];
+  readonly rollback: boolean;
+  /** Milliseconds that are left; null = no limit. Throws where there are none. */
+  readonly left: () => number | null;
+}
+
 /**
  * Looks and writes within an open transaction, which is REPEATABLE READ at least. The answer to a PATCH carries
  * the row's new tag. Throws AURA130 and AURA131.
@@ -119,24 +127,25 @@ function verifyWritten(plan: WritePlan, { result }: Executed, { ifNoneMatch }: P
 export async function runGuarded(
   scene: Scene,
   { write, look, preconditions }: Guarded,
-  run: Transaction['run'],
-  { mostMs, rollback }: { readonly mostMs: number | null; readonly rollback: boolean },
+  { run, rollback, left }: Around,
 ): Promise<Answer> {
   const { plan } = write.planned;
   if (plan.kind !== 'write') throw new Error('only writes are guarded');
-  const writing = taskOf(scene, write, mostMs);
-  // one session and one call of the pre-request function for all that the request does
-  const looking = { ...taskOf(scene, look, mostMs), session: writing.session, readOnly: false };
+  const writing = taskOf(scene, write, left());
+  const looking = { ...taskOf(scene, look, null), session: writing.session, looks: true };
   const seen = await run(looking);
   if (seen.result.page > 1) throw severalRows();
   refuseUnlessSeen(preconditions, seen.result.page === 0 ? null : tagOf(answerTo(scene, look, seen)));
+  left();
+  // the pre-request function has been called, and what it has set for the request still holds
   const executed = await run({ ...writing, session: null, preRequest: null });
   write.planned.verify?.(executed.result);
   verifyWritten(plan, executed, preconditions);
   const answer = answerTo(scene, write, executed);
   // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
   if (plan.mutation !== 'update' || rollback || !scene.settings.config.serverEtagEnabled) return answer;
-  const now = await run({ ...looking, session: null, preRequest: null });
+  left();
+  const now = await run({ ...looking, preRequest: null });
   const tag = now.result.page === 1 ? tagOf(answerTo(scene, look, now)) : null;
   return tag === null ? answer : { ...answer, headers: { ...answer.headers, ETag: tag } };
 }
@@ -156,7 +165,7 @@ export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answ
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await runTransaction(scene.context.pool, { ...mode, isolation }, ({ run }) =>
-        runGuarded(scene, guarded, run, { mostMs: null, rollback: mode.rollback }),
+        runGuarded(scene, guarded, { run, rollback: mode.rollback, left: () => null }),
       );
     } catch (error) {
       const isFailure = error instanceof ApiError && error.code === SERIALIZATION_FAILURE;

@@ -608,6 +608,31 @@ describe('nothing but the transaction is shared', () => {
     expect(timeout).toMatch(/^(?:2\d{4}ms|30s)$/);
   });
 
+  test('settings of the role are set for each request, by the login role that may set them', async () => {
+    await database.query(`
+      create role batch_keeper;
+      grant batch_keeper to authenticator;
+      grant set on parameter log_min_messages to authenticator;
+      alter role batch_keeper set log_min_messages = 'error'`);
+    const own = await startApi(database);
+    try {
+      const answer = await own.request('POST', '/', {
+        as: 'batch_keeper',
+        headers: TYPE,
+        body: JSON.stringify({
+          requests: Array.from({ length: 3 }, () => get('/rpc/setting?name=log_min_messages')),
+        }),
+      });
+      expect(answer.status, answer.body).toBe(200);
+      for (const { body } of answer.json.results) expect(body).toBe('error');
+    } finally {
+      await own.close();
+      await database.query(`
+        revoke set on parameter log_min_messages from authenticator;
+        drop role batch_keeper`);
+    }
+  });
+
   test('a GET may only read, also beside requests that write', async () => {
     const sneak = get('/rpc/sneak');
     const answer = await batch([post('/customer', { name: 'a' }), sneak]);
@@ -973,6 +998,23 @@ describe('the document', () => {
     expect((await api.request('OPTIONS', '/')).headers['allow']).toBe('OPTIONS,GET,HEAD');
     expect((await api.request('POST', '/', { as: ada, body: {} })).json).toMatchObject({ code: 'PGRST117' });
     expect((await api.request('GET', '/', { as: ada })).status).toBe(200);
+  });
+
+  test('it is there where the root is closed, or is a function', async () => {
+    for (const settings of [
+      { 'openapi-mode': 'disabled' },
+      { 'db-root-spec': 'identity' },
+      { 'rest-prefix': '/' },
+    ]) {
+      const own = await startApi(database, settings);
+      try {
+        const body = JSON.stringify({ requests: [get('/rpc/identity')] });
+        const answer = await own.request('POST', '/', { as: ada, headers: TYPE, body });
+        expect(answer.json.results[0].body).toMatchObject({ sub: 'ada' });
+      } finally {
+        await own.close();
+      }
+    }
   });
 
   test('minimal errors tell the request, too', async () => {
