@@ -10,6 +10,7 @@ import * as nodeModule from 'node:module';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(root, 'server', 'cli.ts');
@@ -17,6 +18,9 @@ const compiled = join(root, 'dist', 'server', 'cli.js');
 const major = Number(process.versions.node.split('.')[0]);
 
 const run = async (file) => {
+  // Answers lie outside of V8's heap and are held by small objects inside it: where the young generation stays
+  // small they are given back soon, and a server under load takes half the memory.
+  setFlagsFromString('--semi-space-growth-factor=1');
   nodeModule.enableCompileCache?.();
   const { main } = await import(pathToFileURL(file).href);
   await main(process.argv);

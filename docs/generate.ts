@@ -103,7 +103,7 @@ everything with \`PGRST\`.
 
 function renderErrors(): string {
   const groups: readonly (readonly [title: string, prefix: RegExp])[] = [
-    ['The database and the server', /^PGRST(?:0|X)/],
+    ['The database and the server', /^(?:PGRST(?:0|X)|AURA0)/],
     ['The request', /^(?:PGRST1|AURA1)/],
     ['The catalog', /^(?:PGRST2|AURA2)/],
     ['Tokens', /^(?:PGRST3|AURA3)/],

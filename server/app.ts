@@ -2,32 +2,33 @@
  * The composition root: makes the rooms, wires them together, and knows the order in which they start and
  * stop. Nothing else imports across the whole house.
  */
-
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { createAdminRoutes, type Readiness } from './admin/route.ts';
 import { type CatalogHolder, createCatalogHolder } from './catalog/holder.ts';
-import { loadCatalog, readCatalogStatement } from './catalog/load.ts';
+import { loadCatalog } from './catalog/load.ts';
 import { unprotectedRelations } from './catalog/protection.ts';
 import { renderCatalog } from './catalog/render.ts';
+import type { Catalog } from './catalog/types.ts';
+import { maskSecrets } from './config/mask.ts';
 import type { Config } from './config.ts';
-import { type Listener, startListening } from './execute/listen.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
-import { createLog, type Log } from './observe/log.ts';
-import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createLog } from './observe/log.ts';
+import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { compile, qualified, sql } from './query/sql.ts';
+import { createReloader, type Reloader } from './reload.ts';
 import type { RestSettings } from './rest/context.ts';
 import { mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
-import { type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
+import { createSettingsHolder, type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
 import { checkLoginRole, type StartFinding } from './start-checks.ts';
 
 export interface App {
@@ -39,7 +40,7 @@ export interface App {
   readonly start: () => Promise<void>;
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
-  readonly reload: (what: 'catalog' | 'config', by: string) => Promise<void>;
+  readonly reload: Reloader['reload'];
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -56,20 +57,13 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
-    preRequest:
-      config.dbPreRequest === null
-        ? null
-        : compile(sql`select from ${qualified(config.dbPreRequest)}()`).text,
+    preRequest: config.dbPreRequest === null ? null : createPreRequest(config.dbPreRequest),
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
 
-const NO_FACTS: DatabaseFacts = { settings: [], roles: new Map(), loginRole: '' };
-
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
-  let statement: string | null = null;
-  const load = () => {
-    statement ??= readCatalogStatement();
+  const load = (): Promise<Catalog> => {
     const { dbSchemas, dbExtraSearchPath, dbHoistedTxSettings } = config();
     return loadCatalog(
       async ({ text, values, settings }) => {
@@ -83,70 +77,40 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
       { schemas: dbSchemas, extraSearchPath: dbExtraSearchPath, hoistedSettings: dbHoistedTxSettings },
     );
   };
-  return createCatalogHolder({ load, observe });
+  const holder = createCatalogHolder({ load, observe });
+  holder.subscribe((catalog) => warnOfUnprotected(config(), catalog, observe));
+  return holder;
 }
 
-/** Makes the server's rooms under a configuration, which the database may add to at the start. */
-export function createApp(loadConfig: LoadConfig): App {
-  let settings: RestSettings;
-  let facts = NO_FACTS;
-  const first = loadConfig([]);
-  const log: Log = createLog(() => settings?.config ?? first);
-  // the metrics ask the pool, which observes: the reader is added when both are there
-  const readers: Observe[] = [log.observe];
+/**
+ * Makes the server's rooms under a configuration, which the database may add to at the start.
+ * @param isLive whether the API's own server accepts connections
+ * @param quiet leaves out of the log what goes as it should
+ */
+export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet = false): App {
+  // the log and the metrics read what they in turn are told of: readers are added when both are there
+  const readers: Observe[] = [];
   const observe = fanOut(readers);
+  const settings = createSettingsHolder(
+    loadConfig,
+    (config) => loadDatabaseFacts(pool, config),
+    (config, facts) => restSettings(config, facts, observe),
+    observe,
+  );
+  const config = (): Config => settings.current().config;
+  const first = config();
+  const log = createLog(config, { quiet });
+  readers.push(log.observe);
   const pool = createPool(first, observe);
-  const metrics: Metrics = createMetrics(() => pool.state());
+  const metrics = createMetrics(pool.state);
   readers.push(metrics.observe);
-  settings = restSettings(first, facts, observe);
-  const holder = createHolder(pool, () => settings.config, observe);
-  let listener: Listener | null = null;
-
-  const reloadConfig = async (): Promise<void> => {
-    try {
-      const next = await loadDatabaseFacts(pool, settings.config);
-      const config = loadConfig(next.settings);
-      facts = next;
-      settings = restSettings(config, facts, observe);
-      observe({ kind: 'config reloaded' });
-    } catch (error) {
-      observe({ kind: 'config rejected', error });
-    }
-  };
-  const reload = async (what: 'catalog' | 'config', by: string): Promise<void> => {
-    observe({ kind: 'reload asked', what, by });
-    if (what === 'config') await reloadConfig();
-    // exposed schemas and the like are settings: the catalog follows them
-    await holder.reload();
-  };
-  const onNotification = (channel: string, payload: string): void => {
-    if (payload === '' || payload === 'reload config') void reload('config', channel);
-    else if (payload === 'reload schema') void reload('catalog', channel);
-  };
-  const listen = (): void => {
-    const { dbChannelEnabled, dbChannel, dbUri } = settings.config;
-    if (!dbChannelEnabled) return;
-    let before = false;
-    listener = startListening(
-      {
-        dbUri,
-        channels: [dbChannel, OWN_CHANNEL],
-        onNotification,
-        onConnected: () => {
-          // what was notified while nobody listened is lost: look for oneself
-          if (before) void reload('config', 'reconnect');
-          before = true;
-        },
-      },
-      observe,
-    );
-  };
-  holder.subscribe((catalog) => warnOfUnprotected(settings.config, catalog, observe));
+  const holder = createHolder(pool, config, observe);
+  const reloader = createReloader(settings, holder, observe);
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
   mountRest(api, first.restPrefix, {
-    settings: () => settings,
+    settings: () => settings.current().derived,
     catalog: holder.current,
     pool,
     plans: createPlanCache(first.dbPlanCacheSize),
@@ -154,63 +118,81 @@ export function createApp(loadConfig: LoadConfig): App {
     observe,
     requestId: createRequestId(),
   });
-
+  const admin = createAdminRoutes(
+    {
+      live: isLive,
+      ready: () => readiness({ isLive, holder, reloader, pool }),
+      metrics,
+      config,
+      catalogJson: () => {
+        const catalog = holder.current();
+        return catalog && JSON.stringify(renderCatalog(catalog));
+      },
+    },
+    first.adminServerToken,
+  );
   return {
     api,
-    admin: createAdminRoutes(
-      {
-        live: () => true,
-        ready: () => readiness(holder),
-        metrics,
-        config: () => settings.config,
-        catalogJson: () => {
-          const catalog = holder.current();
-          return catalog && JSON.stringify(renderCatalog(catalog));
-        },
-      },
-      first.adminServerToken,
-    ),
-    config: () => settings.config,
+    admin,
+    config,
     observe,
     start: async () => {
-      facts = await loadDatabaseFacts(pool, first);
-      settings = restSettings(loadConfig(facts.settings), facts, observe);
-      for (const message of settings.config.warnings) observe({ kind: 'warning', message });
-      holder.start();
-      listen();
-      await holder.first();
+      await reloader.start();
+      for (const message of config().warnings) observe({ kind: 'warning', message });
     },
     findings: () => {
       const catalog = holder.current();
-      return catalog ? checkLoginRole(settings.config, catalog, facts.loginRole) : [];
+      return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
-    reload,
+    reload: reloader.reload,
     stop: async () => {
-      await listener?.close();
-      await holder.stop();
+      await reloader.stop();
       await pool.close();
     },
     flushLog: log.flush,
   };
 }
 
-/** Beside `db-channel`: what our own event trigger notifies after DDL. */
-const OWN_CHANNEL = 'aura';
-
-function readiness(holder: CatalogHolder): Readiness {
-  const state = holder.state();
-  if (state.kind === 'ready') return { ready: true, reasons: [] };
-  const why = state.error instanceof Error ? `: ${state.error.message}` : '';
-  return state.kind === 'empty'
-    ? { ready: false, reasons: [`The catalog has not been loaded yet${why}.`] }
-    : { ready: false, reasons: [`The catalog could not be reloaded, an older one serves${why}.`] };
+interface Vitals {
+  readonly isLive: () => boolean;
+  readonly holder: CatalogHolder;
+  readonly reloader: Reloader;
+  readonly pool: Pool;
 }
 
-function warnOfUnprotected(
-  config: Config,
-  catalog: Parameters<typeof unprotectedRelations>[0],
-  observe: Observe,
-): void {
+/**
+ * Whether the server should get requests. What hinders none of them is a reason to look, not one to take all
+ * servers away at once. Nothing that is said is a secret, since it asks for no token.
+ */
+async function readiness({ isLive, holder, reloader, pool }: Vitals): Promise<Readiness> {
+  const state = holder.state();
+  const why =
+    state.kind !== 'ready' && state.error instanceof Error ? `: ${maskSecrets(state.error.message)}` : '';
+  const hindrances: string[] = [];
+  if (!isLive()) hindrances.push('The API does not listen.');
+  if (state.kind === 'empty') hindrances.push(`The catalog has not been loaded yet${why}.`);
+  else if (!(await isReachable(pool, reloader.hears()))) hindrances.push('The database cannot be reached.');
+  const oddities: string[] = [];
+  if (state.kind === 'stale') oddities.push(`The catalog could not be reloaded, an older one serves${why}.`);
+  if (!reloader.hears()) {
+    oddities.push('The connection that hears of reloads is lost; it is being restored.');
+  }
+  return { ready: hindrances.length === 0, reasons: [...hindrances, ...oddities] };
+}
+
+/** Asks, where there is a reason to doubt: a server without requests would not notice otherwise. */
+async function isReachable(pool: Pool, isHeard: boolean): Promise<boolean> {
+  if (isHeard && pool.state().reachable) return true;
+  try {
+    await ask(pool, [{ text: 'select' }]);
+    return true;
+  } catch {
+    // the pool has observed why
+    return false;
+  }
+}
+
+function warnOfUnprotected(config: Config, catalog: Catalog, observe: Observe): void {
   if (config.requireRls === 'off') return;
   const names = unprotectedRelations(catalog).map(({ name }) => displayName(name));
   if (names.length === 0) return;

@@ -14,7 +14,7 @@ import { renderSettings, runStart, type StartOptions } from './cli/start.ts';
 import { createSteps } from './cli/steps.ts';
 import { renderToken, type TokenOptions } from './cli/token.ts';
 import { settings } from './config.ts';
-import { repositoryFile } from './project/files.ts';
+import { repositoryFile } from './host/files.ts';
 import { settingsFile } from './project/folder.ts';
 
 const parsePort = (text: string): number => {
@@ -39,15 +39,25 @@ const addDev = (program: Command, version: string): void => {
     .command('dev')
     .summary('run a project folder: database, schema, API')
     .description('Runs a project folder on an embedded PostgreSQL and applies its changes as they are saved.')
-    .option('--project-dir <dir>', 'the folder with aura.toml, sql/, policies/ and seed.sql', '.')
-    .option('--port <n>', 'the port of the API', parsePort, 54_321)
-    .option('--db-port <n>', 'the port of the embedded database', parsePort, 54_322)
+    .option(
+      '--project-dir <dir>',
+      "the folder with sql/, policies/ and seed.sql, or a Supabase project's",
+      '.',
+    )
+    .option('--port <n>', 'the port of the API (default: 54321, or what config.toml says)', parsePort)
+    .option('--db-port <n>', 'the port of the embedded database (default: 54322, or likewise)', parsePort)
     .option('--db-uri <uri>', 'a database that runs elsewhere, in place of the embedded one')
     .option('--data-dir <dir>', "the embedded database's folder (default: .aura/postgres in the project)")
-    .action(async (given: Partial<DevOptions> & Pick<DevOptions, 'projectDir' | 'port' | 'dbPort'>) => {
+    .action(async (given: Partial<DevOptions> & Pick<DevOptions, 'projectDir'>) => {
       const interrupt = listenForInterrupt();
       await runDev(
-        { ...given, dbUri: given.dbUri ?? null, dataDir: given.dataDir ?? null },
+        {
+          projectDir: given.projectDir,
+          port: given.port ?? null,
+          dbPort: given.dbPort ?? null,
+          dbUri: given.dbUri ?? null,
+          dataDir: given.dataDir ?? null,
+        },
         {
           version,
           serve: serveAs(version),

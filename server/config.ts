@@ -60,6 +60,10 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Path of a configuration file: `.toml`, or PostgREST's format. */
   readonly file?: string | undefined;
+  /** What the project says in a file of another program: by setting name, below everything else. */
+  readonly project?:
+    | { readonly place: string; readonly values: Readonly<Record<string, unknown>> }
+    | undefined;
   /** By setting name; they win over everything. */
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
   /** The rows of `sql/config/settings.sql`; they win over environment and file. */
@@ -75,7 +79,7 @@ export const databaseSettingNames: readonly string[] = Object.entries(sections)
   .flatMap((name) => [`pgrst.${name.replaceAll('-', '_')}`, `aura.${name.replaceAll('-', '_')}`]);
 
 /**
- * The configuration from its sources: flags over database over environment over file over defaults.
+ * The configuration from its sources: flags over database over environment over file over project over defaults.
  * Throws ConfigError with everything that is wrong.
  */
 export function loadConfig(sources: ConfigSources): Config {
@@ -85,7 +89,8 @@ export function loadConfig(sources: ConfigSources): Config {
   const environment = environmentSource(sources.env);
   const database = onlyAllowedInDatabase(parseDatabaseSettings(sources.database ?? []));
   const flags = flagSource(sources.flags ?? {});
-  const ordered: readonly Source[] = [flags, database, environment, file];
+  const project = projectSource(sources.project);
+  const ordered: readonly Source[] = [flags, database, environment, file, project];
 
   const values: Record<string, unknown> = {};
   const places = new Map<string, string>();
@@ -117,6 +122,14 @@ function loadFile({ file, env }: ConfigSources, problems: ConfigProblem[]): Sour
     return new Map();
   }
 }
+
+const projectSource = (project: ConfigSources['project']): Source =>
+  new Map(
+    Object.entries(project?.values ?? {}).map(([name, value]) => [
+      name,
+      { value, place: project?.place ?? '' },
+    ]),
+  );
 
 /** What the database may set; the rest is ignored there, as PostgREST does. */
 function onlyAllowedInDatabase(source: Source): Source {
@@ -261,7 +274,7 @@ export function dumpConfig(config: Config): string {
 const MASK = '********';
 
 function rendered(name: string, setting: Setting<unknown>, value: unknown): string {
-  if (value === null) return '""';
+  if (value === null || (Array.isArray(value) && value.length === 0)) return '""';
   if (name === 'db-uri') return quoted(maskConnectionString(String(value)));
   if (setting.secret) return quoted(MASK);
   // `$` starts an interpolation in a configuration file, so that it is doubled where the text is read again.

@@ -12,7 +12,7 @@ import { type Account, findServerAccount } from './embedded/account.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { diskFull, isDiskFull } from './embedded/failure.ts';
 import { makePrivate, openHome, placeHome } from './embedded/folder.ts';
-import { initialise, PASSWORD_FILE, SUPERUSER } from './embedded/initialise.ts';
+import { initialise, PASSWORD_FILE } from './embedded/initialise.ts';
 import { holdLock } from './embedded/lock.ts';
 import {
   findPostmaster,
@@ -30,6 +30,8 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   /** The TCP port on the loopback addresses; `null`: by socket only. */
   readonly port: number | null;
+  /** The superuser's name, which a folder keeps from its first start on; `postgres` if not given. */
+  readonly superuser?: string | undefined;
   /** For tests: nothing is made durable, and `stop` deletes the folder. */
   readonly throwaway?: boolean;
   /** Told of each step that takes time, and of anything put elsewhere than asked. */
@@ -142,10 +144,11 @@ const startIn = async (
   options: EmbeddedOptions,
 ): Promise<EmbeddedServer> => {
   const say = options.onStep ?? (() => undefined);
+  const { superuser = 'postgres' } = options;
   const binaries = await findBinaries(account, say);
   if (!(await openHome(home, account))) {
     say(`Making a PostgreSQL data folder in ${home}`);
-    await initialise(home, binaries, account);
+    await initialise(home, binaries, account, superuser);
   }
   const password = await loadPassword(home);
   const port = options.port ?? SOCKET_PORT;
@@ -168,8 +171,8 @@ const startIn = async (
     socketDir,
     port: options.port,
     pid,
-    superuserUri: `postgresql://${SUPERUSER}:${password}@${encodeURIComponent(socketDir)}:${port}/postgres`,
-    tcpUri: options.port === null ? null : `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/postgres`,
+    superuserUri: `postgresql://${superuser}:${password}@${encodeURIComponent(socketDir)}:${port}/postgres`,
+    tcpUri: options.port === null ? null : `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
     stop: async () => {
       unwatch();
       await stopPostmaster(pid, options.throwaway === true ? 'SIGQUIT' : 'SIGINT');

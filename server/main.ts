@@ -2,10 +2,12 @@
  * The process's entry: makes the app, listens, reacts to signals, and ends in order.
  */
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { type App, createApp } from './app.ts';
-import type { Config } from './config.ts';
+import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
+import { explainUnreachable } from './execute/connection.ts';
+import { createDrain, type Drain } from './host/drain.ts';
+import { createHttpServer, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -22,6 +24,8 @@ export interface ServeOptions {
   /** Whether to refuse what a production server must not have. */
   readonly checked: boolean;
   readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet?: boolean;
 }
 
 function judge(findings: readonly StartFinding[], app: App): void {
@@ -34,16 +38,12 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
-/** Room for headers beside the longest URL: Node counts both together, and refuses what is more without a word. */
-const HEADER_BYTES = 64 * 1024;
-
-function makeServer(
-  fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
-  { serverMaxUrlLength }: Pick<Config, 'serverMaxUrlLength'>,
-): Server {
-  const serverOptions = { maxHeaderSize: serverMaxUrlLength * 2 + HEADER_BYTES };
-  return createAdaptorServer({ fetch, serverOptions }) as Server;
-}
+/** A server for the app's API or its admin routes. */
+const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
+  createHttpServer(routes.fetch as Fetch, {
+    maxUrlLength: app.config().serverMaxUrlLength,
+    onDefect: (error) => app.observe({ kind: 'defect', error, requestId: null }),
+  });
 
 async function listenForAdmin(app: App): Promise<Server[]> {
   const { adminServerPort, adminServerHost, adminServerUnixSocket, adminServerUnixSocketMode } = app.config();
@@ -55,32 +55,23 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => makeServer(app.admin.fetch, app.config()), addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app, app.admin), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
 
-/** Ends when the last request is answered, or cuts what takes longer than allowed. */
-async function drain(servers: readonly Server[], seconds: number): Promise<void> {
-  const closed = Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          server.closeIdleConnections();
-        }),
-    ),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  const cut = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      for (const server of servers) server.closeAllConnections();
-      resolve();
-    }, seconds * 1000);
+async function listenForApi(app: App): Promise<{ servers: readonly Server[]; shown: readonly string[] }> {
+  const { serverHost, serverPort, serverReuseport, serverUnixSocket, serverUnixSocketMode } = app.config();
+  const addresses = addressesOf({
+    host: serverHost,
+    port: serverPort,
+    reusePort: serverReuseport,
+    socket: serverUnixSocket,
+    mode: serverUnixSocketMode,
   });
-  await Promise.race([closed, cut]);
-  clearTimeout(timer);
-  await closed;
+  const listening = await listenAll(() => makeServer(app, app.api), addresses);
+  for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
+  return listening;
 }
 
 /** Reload signals, as PostgREST has them. */
@@ -99,45 +90,43 @@ function reloadOnSignals(app: App): () => void {
  * Starts the server and resolves once it answers.
  * @throws StartError where it refuses to start, ConfigError for settings, ApiError where the database refuses
  */
-export async function serve(loadConfig: LoadConfig, { checked, version }: ServeOptions): Promise<Running> {
-  const app = createApp(loadConfig);
+export async function serve(
+  loadConfig: LoadConfig,
+  { checked, version, quiet }: ServeOptions,
+): Promise<Running> {
+  const drains: Drain[] = [];
+  let api: readonly Server[] = [];
+  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
   app.observe({ kind: 'starting', version });
-  let servers: Server[] = [];
   try {
     if (checked) judge(checkConfig(app.config()), app);
-    const admin = await listenForAdmin(app);
-    servers = [...admin];
+    drains.push(...(await listenForAdmin(app)).map(createDrain));
     await app.start();
     if (checked) judge(app.findings(), app);
-    const { serverHost, serverPort, serverReuseport, serverUnixSocket, serverUnixSocketMode } = app.config();
-    const listening = await listenAll(
-      () => makeServer(app.api.fetch, app.config()),
-      addressesOf({
-        host: serverHost,
-        port: serverPort,
-        reusePort: serverReuseport,
-        socket: serverUnixSocket,
-        mode: serverUnixSocketMode,
-      }),
-    );
-    servers.push(...listening.servers);
-    for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
+    const { servers, shown } = await listenForApi(app);
+    api = servers;
+    drains.push(...servers.map(createDrain));
     const forgetSignals = reloadOnSignals(app);
     return {
-      addresses: listening.shown,
+      addresses: shown,
       close: async () => {
         app.observe({ kind: 'stopping', signal: 'close' });
         forgetSignals();
-        await drain(servers, app.config().serverShutdownTimeout);
+        const { serverShutdownTimeout } = app.config();
+        const unfinished = await Promise.all(drains.map((drain) => drain(serverShutdownTimeout)));
         await app.stop();
-        app.observe({ kind: 'stopped', unfinishedRequests: 0 });
+        app.observe({
+          kind: 'stopped',
+          unfinishedRequests: unfinished.reduce((sum, count) => sum + count, 0),
+        });
         app.flushLog();
       },
     };
   } catch (error) {
-    await drain(servers, 0);
+    await Promise.all(drains.map((drain) => drain(0)));
     await app.stop();
     app.flushLog();
-    throw error;
+    const unreachable = error instanceof ApiError && error.code === 'PGRST000';
+    throw unreachable ? explainUnreachable(error.cause) : error;
   }
 }

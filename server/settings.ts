@@ -8,7 +8,8 @@ import type { DatabaseSetting } from './config/sources.ts';
 import { type Config, databaseSettingNames } from './config.ts';
 import type { Pool } from './execute/pool.ts';
 import { ask, type Question } from './execute/query.ts';
-import { repositoryFile } from './project/files.ts';
+import { repositoryFile } from './host/files.ts';
+import type { Observe } from './observe/observation.ts';
 import { compile, qualified, sql } from './query/sql.ts';
 
 /** Builds the configuration from its sources and what the database says. Throws ConfigError. */
@@ -61,5 +62,66 @@ export async function loadDatabaseFacts(
       })),
     ),
     settings: settings.map(([name, value]) => ({ name: text(name), value: text(value) })),
+  };
+}
+
+/** What is in force, and what the server makes of it. */
+export interface SettingsInForce<T> {
+  readonly config: Config;
+  readonly facts: DatabaseFacts;
+  readonly derived: T;
+}
+
+export interface SettingsHolder<T> {
+  /** Before the first load: the configuration without what the database says. */
+  readonly current: () => SettingsInForce<T>;
+  /** Loads at the start. Rejects as `ask` does, and with ConfigError. */
+  readonly load: () => Promise<void>;
+  /**
+   * Loads anew. What cannot be used is observed, and the settings before stay. However many call, one load runs
+   * at a time, and all who come meanwhile share the next.
+   */
+  readonly reload: () => Promise<void>;
+}
+
+const NO_FACTS: DatabaseFacts = { settings: [], roles: new Map(), loginRole: '' };
+
+/** Holds the settings of a server; `load` asks its database, `derive` makes of them what serving needs. */
+export function createSettingsHolder<T>(
+  loadConfig: LoadConfig,
+  load: (config: Config) => Promise<DatabaseFacts>,
+  derive: (config: Config, facts: DatabaseFacts) => T,
+  observe: Observe,
+): SettingsHolder<T> {
+  const make = (facts: DatabaseFacts): SettingsInForce<T> => {
+    const config = loadConfig(facts.settings);
+    return { config, facts, derived: derive(config, facts) };
+  };
+  let inForce = make(NO_FACTS);
+  let running: Promise<void> = Promise.resolve();
+  let queued: Promise<void> | null = null;
+
+  const replace = async (): Promise<void> => {
+    inForce = make(await load(inForce.config));
+  };
+  const again = async (): Promise<void> => {
+    queued = null;
+    try {
+      await replace();
+      observe({ kind: 'config reloaded' });
+    } catch (error) {
+      observe({ kind: 'config rejected', error });
+    }
+  };
+  return {
+    current: () => inForce,
+    load: replace,
+    reload: () => {
+      if (queued === null) {
+        queued = running.then(again);
+        running = queued;
+      }
+      return queued;
+    },
   };
 }

@@ -68,8 +68,11 @@ const PARTS = [
  */
 const SEARCH_PATH = 'pg_catalog, pg_temp';
 
-/** Compiling a statement this large takes longer than running it; its estimated cost invites it in large schemas. */
-const SETTINGS = Object.freeze({ search_path: SEARCH_PATH, jit: 'off' });
+/**
+ * Compiling a statement this large takes longer than running it; its estimated cost invites it in large schemas.
+ * Backslashes in its strings are backslashes.
+ */
+const SETTINGS = Object.freeze({ search_path: SEARCH_PATH, jit: 'off', standard_conforming_strings: 'on' });
 
 /**
  * The statement's text. Parameters: $1 exposed schemas, $2 extra search path, $3 hoisted settings, all `text[]`.

@@ -6,6 +6,8 @@
 export interface Banner {
   readonly title: string;
   readonly version: string;
+  /** What is applied as it is saved: `sql/ and policies/`. */
+  readonly watched: string;
   /** Names and addresses, in order. */
   readonly places: readonly (readonly [name: string, address: string])[];
   readonly keys: { readonly anon: string; readonly service: string } | null;
@@ -35,7 +37,7 @@ export const renderBanner = (banner: Banner, bold: (text: string) => string): st
     '  Try it:',
     `  curl ${shellQuote(banner.sampleUrl)}${header}`,
     '',
-    '  Changes in sql/ and policies/ are applied as you save them. Ctrl-C stops everything.',
+    `  Changes in ${banner.watched} are applied as you save them. Ctrl-C stops everything.`,
     '',
     '',
   ].join('\n');

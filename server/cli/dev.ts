@@ -9,12 +9,10 @@ import type { Config } from '../config.ts';
 import { type EmbeddedServer, startEmbedded } from '../embedded.ts';
 import { openConnection } from '../execute/connection.ts';
 import { freeLoopback } from '../host/port.ts';
-import { applyProject } from '../project/apply.ts';
-import { loadProject, type Project, settingsFile } from '../project/folder.ts';
-import { prepareRoles } from '../project/roles.ts';
-import { loadSecrets, privateFolder, type Secrets } from '../project/secrets.ts';
-import { type DevelopmentSettings, loadDevelopmentSettings } from '../project/settings.ts';
-import { type ProjectChange, watchProject } from '../project/watch.ts';
+import { type DevelopmentProject, openProject } from '../project/development.ts';
+import { privateFolder } from '../project/secrets.ts';
+import type { DevelopmentSettings } from '../project/settings.ts';
+import type { ProjectChange } from '../project/watch.ts';
 import { renderBanner } from './banner.ts';
 import { renderProblem } from './problem.ts';
 import { findSample } from './sample.ts';
@@ -23,10 +21,10 @@ import type { Steps } from './steps.ts';
 
 export interface DevOptions {
   readonly projectDir: string;
-  /** The API's port. */
-  readonly port: number;
-  /** The embedded database's port. */
-  readonly dbPort: number;
+  /** The API's port; null: the one that the project names. */
+  readonly port: number | null;
+  /** The embedded database's port; null: the one that the project names. */
+  readonly dbPort: number | null;
   /** A database that runs elsewhere, as someone who may change its schema; null: the embedded one. */
   readonly dbUri: string | null;
   /** The embedded database's folder; null: within the project. */
@@ -56,7 +54,7 @@ interface Database {
 
 const openDatabase = async (
   options: DevOptions,
-  project: Project,
+  project: DevelopmentProject,
   context: DevContext,
 ): Promise<Database> => {
   if (options.dbUri !== null) {
@@ -66,7 +64,8 @@ const openDatabase = async (
   const start = (): Promise<EmbeddedServer> =>
     startEmbedded({
       dataDir: options.dataDir ?? join(privateFolder(project.folder), 'postgres'),
-      port: options.dbPort,
+      port: options.dbPort ?? project.ports.database,
+      superuser: project.superuser,
       onStep: context.steps.begin,
       onExit: () => {
         server = revive();
@@ -89,46 +88,40 @@ const openDatabase = async (
   const { superuserUri, tcpUri } = await server;
   return {
     adminUri: superuserUri,
-    shownUri: tcpUri ?? superuserUri,
+    shownUri: tcpUri === null ? superuserUri : project.uriFor(tcpUri),
     ownsServer: true,
     stop: async () => (await server).stop(),
   };
 };
 
-/** Applies what is new in the folder. Gives the names of what ran. */
+/** Applies what is new in the folder; warnings that were `said` before are not repeated. Gives the names of what ran. */
 const applyFolder = async (
-  project: Project,
-  adminUri: string,
+  project: DevelopmentProject,
+  database: Database,
   context: DevContext,
+  said: Set<string>,
 ): Promise<readonly string[]> => {
-  const connection = await openConnection(adminUri);
-  try {
-    const { ran, warnings } = await applyProject(connection, project, context.steps.begin);
-    for (const warning of warnings) context.steps.note(warning);
-    return ran;
-  } finally {
-    await connection.close();
+  const { ran, warnings } = await project.apply(database, context.steps.begin);
+  for (const warning of warnings) {
+    if (!said.has(warning)) context.steps.note(warning);
+    said.add(warning);
   }
+  return ran;
 };
 
 const prepare = async (
-  options: DevOptions,
-  project: Project,
+  port: number,
+  project: DevelopmentProject,
   database: Database,
+  context: DevContext,
 ): Promise<DevelopmentSettings> => {
-  const secrets: Secrets = await loadSecrets(project.folder);
-  const connection = await openConnection(database.adminUri);
-  try {
-    const password = secrets.authenticatorPassword;
-    const login = await prepareRoles(connection, database.adminUri, password, database.ownsServer);
-    return loadDevelopmentSettings(project, secrets, login, options.port);
-  } finally {
-    await connection.close();
-  }
+  const { login, warnings } = await project.prepare(database);
+  for (const warning of warnings) context.steps.note(warning);
+  return project.loadSettings(login, port);
 };
 
 const printBanner = async (
-  project: Project,
+  project: DevelopmentProject,
   database: Database,
   { config, keys }: DevelopmentSettings,
   context: DevContext,
@@ -142,6 +135,7 @@ const printBanner = async (
       {
         title: project.title,
         version: context.version,
+        watched: project.watched,
         places: [
           ['REST', restUrl],
           ['health', `${origin}/health`],
@@ -166,13 +160,14 @@ const ASK_FOR_RELOAD = `
 
 /** Applies changes of the folder one after the other and has the server read the schema anew. */
 const createUpdater = (
-  options: DevOptions,
+  project: DevelopmentProject,
   database: Database,
   config: Config,
   context: DevContext,
+  said: Set<string>,
 ): ((change: ProjectChange) => void) => {
   const update = async (): Promise<void> => {
-    const ran = await applyFolder(await loadProject(options.projectDir), database.adminUri, context);
+    const ran = await applyFolder(project, database, context, said);
     if (ran.length === 0) return;
     const connection = await openConnection(database.adminUri);
     try {
@@ -185,7 +180,9 @@ const createUpdater = (
   };
   let last: Promise<void> = Promise.resolve();
   return (change) => {
-    if (change.settings) context.steps.note(`${settingsFile} changed: start again for it to count.`);
+    if (change.settings !== null) {
+      context.steps.note(`${change.settings} changed: start again for it to count.`);
+    }
     if (!change.scripts) return;
     last = last.then(update).catch((error: unknown) => {
       context.steps.fail();
@@ -202,19 +199,21 @@ export const runDev = async (options: DevOptions, context: DevContext): Promise<
   const undo: (() => Promise<void>)[] = [];
   const { signal, steps } = context;
   try {
-    const project = await loadProject(options.projectDir);
-    await freeLoopback(options.port, 'Stop it, or choose another port for the API with --port.');
+    const project = await openProject(options.projectDir);
+    const port = options.port ?? project.ports.api;
+    await freeLoopback(port, 'Stop it, or choose another port for the API with --port.');
     const database = await openDatabase(options, project, context);
     undo.push(database.stop);
     signal.throwIfAborted();
-    const settings = await prepare(options, project, database);
+    const settings = await prepare(port, project, database, context);
     signal.throwIfAborted();
-    await applyFolder(project, database.adminUri, context);
+    const said = new Set<string>();
+    await applyFolder(project, database, context, said);
     signal.throwIfAborted();
     steps.begin('Starting the API');
-    const running = await context.serve(settings.load, { checked: false });
+    const running = await context.serve(settings.load, { checked: false, quiet: true });
     undo.push(running.close);
-    const unwatch = watchProject(project.folder, createUpdater(options, database, settings.config, context));
+    const unwatch = project.watch(createUpdater(project, database, settings.config, context, said));
     undo.push(async () => unwatch());
     steps.finish();
     await printBanner(project, database, settings, context);

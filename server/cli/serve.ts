@@ -9,6 +9,10 @@ export interface Running {
 
 /**
  * Starts the server and resolves once it answers. The configuration is loaded anew, with what the database says,
- * whenever a reload is asked for; `checked`: refuse what a production server must not have.
+ * whenever a reload is asked for. `checked`: refuse what a production server must not have; `quiet`: log only what is
+ * amiss.
  */
-export type Serve = (load: LoadConfig, options: { readonly checked: boolean }) => Promise<Running>;
+export type Serve = (
+  load: LoadConfig,
+  options: { readonly checked: boolean; readonly quiet: boolean },
+) => Promise<Running>;

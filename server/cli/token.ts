@@ -1,9 +1,8 @@
 /** `aura token`: a token for trying a project as somebody. */
 import { StartError } from '../errors/start.ts';
 import { signToken } from '../identity/sign.ts';
-import { loadProject } from '../project/folder.ts';
-import { loadSecrets } from '../project/secrets.ts';
-import { loadDevelopmentSettings, signingSecret } from '../project/settings.ts';
+import { openProject } from '../project/development.ts';
+import { signingSecret } from '../project/settings.ts';
 
 export interface TokenOptions {
   readonly projectDir: string;
@@ -19,8 +18,8 @@ export interface TokenOptions {
  * @throws StartError where there is no project, or its tokens are not signed with a shared secret
  */
 export const renderToken = async (options: TokenOptions): Promise<string> => {
-  const project = await loadProject(options.projectDir);
-  const { config } = loadDevelopmentSettings(project, await loadSecrets(project.folder), 'postgresql://', 0);
+  const project = await openProject(options.projectDir);
+  const { config } = await project.loadSettings('postgresql://', 0);
   const secret = signingSecret(config);
   if (secret === null) {
     throw new StartError(

@@ -55,7 +55,8 @@ export const httpSettings = {
     reloadable: true,
   }),
   'server-max-url-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
-    description: 'The longest request target (path and query). Anything longer is answered 414.',
+    description:
+      'The longest request target (path and query). Anything longer is answered 414. Where the parameters of a read come in its body, that may be sixteen times as long.',
   }),
   'server-max-batch-steps': ownSetting(integer(1, 10_000), 50, {
     description: 'The most requests that one batch may hold.',

@@ -2,7 +2,7 @@
  * Settings of tokens: the keys that verify them, and which claim names the role.
  */
 
-import { boolean, integer, text, textWhere } from './kinds.ts';
+import { boolean, integer, list, text, textWhere } from './kinds.ts';
 import { parseRolePath } from './role-path.ts';
 import { ownSetting, setting } from './setting.ts';
 import { isAudience } from './uri.ts';
@@ -51,6 +51,19 @@ export const jwtSettings = {
     reloadable: true,
     inDatabase: true,
   }),
+  'api-keys': ownSetting(
+    list('keys with their roles as key=role, separated by commas', (item) =>
+      /^[^\s=]{16,}=[^\s=]+$/.test(item),
+    ),
+    [],
+    {
+      description:
+        'Keys that are no tokens, each with the role that a request runs as which brings it: `sb_publishable_...=anon`. In the header `apikey` they count where no token comes beside them.',
+      reloadable: true,
+      secret: true,
+      defaultNote: 'none',
+    },
+  ),
   'jwt-max-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
     description: 'The longest token that is looked at.',
     reloadable: true,

@@ -12,9 +12,6 @@ import { type Binaries, runAs } from './binaries.ts';
 import { explainFailure } from './failure.ts';
 import { makePrivate } from './folder.ts';
 
-/** The superuser of the embedded server. */
-export const SUPERUSER = 'postgres';
-
 /** The file in the home that keeps the superuser's password. */
 export const PASSWORD_FILE = 'password';
 
@@ -41,6 +38,7 @@ export const initialise = async (
   home: string,
   binaries: Binaries,
   account: Account | null,
+  superuser: string,
 ): Promise<void> => {
   const fresh = join(home, 'data.new');
   // initdb reads the password as PostgreSQL's account, which sees nothing else in the home
@@ -55,7 +53,7 @@ export const initialise = async (
     const failure = await runInitdb(
       binaries,
       [
-        ...['--pgdata', fresh, '--username', SUPERUSER, '--pwfile', forInitdb],
+        ...['--pgdata', fresh, '--username', superuser, '--pwfile', forInitdb],
         ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C'],
         ...['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
         ...['--no-sync', '--no-instructions'],

@@ -17,6 +17,18 @@ const entry = (status: number, meaning: string, remedy: string): CodeEntry => ({
 
 /** Code → status, meaning, remedy. */
 export const codes = {
+  // HTTP itself (host)
+  AURA010: entry(
+    400,
+    'What was sent is not HTTP that can be read.',
+    'Percent-encode the URL, and send a Host header with a host name.',
+  ),
+  AURA011: entry(
+    431,
+    'The URL and the headers together are too long to be read.',
+    'Send fewer or shorter headers; the limit is 64 KB beside the longest URL.',
+  ),
+  AURA012: entry(408, 'The request did not arrive in time.', 'Send it again, without pauses.'),
   // connection (execute)
   PGRST000: entry(
     503,
@@ -37,6 +49,11 @@ export const codes = {
     503,
     'No connection of the pool became free in time.',
     'Raise `db-pool`, lower the load, or look for slow statements.',
+  ),
+  AURA001: entry(
+    499,
+    'The client went away before its answer; the statement was cancelled.',
+    'Nothing: only the log shows it.',
   ),
   // request
   PGRST100: entry(
@@ -144,7 +161,7 @@ export const codes = {
   ),
   AURA103: entry(
     400,
-    'Embeds nest deeper than `db-max-embed-depth`, or conditions or the JSON of the body too deeply.',
+    'Embeds nest deeper than `db-max-embed-depth`, or conditions or a value too deeply.',
     'Ask in several requests, simplify the request, or raise the setting.',
   ),
   AURA104: entry(

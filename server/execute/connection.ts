@@ -21,7 +21,7 @@ export interface Connection {
 }
 
 /** The driver's complaint about a connection, without what the URI holds of secrets. */
-const explain = (error: unknown): StartError => {
+export const explainUnreachable = (error: unknown): StartError => {
   const causes = error instanceof AggregateError ? error.errors : [error];
   const said = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; ');
   return new StartError(
@@ -47,7 +47,7 @@ export const openConnection = async (uri: string): Promise<Connection> => {
   try {
     await client.connect();
   } catch (error) {
-    throw explain(error);
+    throw explainUnreachable(error);
   }
   return {
     query: async (text, values) => {

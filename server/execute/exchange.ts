@@ -1,12 +1,13 @@
 /**
  * One exchange with the server: several statements in one write, answered before ReadyForQuery.
  *
- * This works beside the pg driver on the driver's own socket. While an exchange runs, the frames that answer
- * it are taken here, so that large values stay bytes; every other frame (notices, changed settings) goes on to
- * the driver's parser. It leans on the driver's `connection.stream` and on its single `data` listener: the
- * driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
+ * This works beside the pg driver on the driver's own socket. The frames that answer an exchange are taken here,
+ * so that large values stay bytes; every other frame (notices, changed settings, whatever comes between
+ * exchanges) goes on to the driver's parser. It leans on the driver's `connection.stream` and on its single
+ * `data` listener: the driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
  */
 import type { Duplex } from 'node:stream';
+import { isReusing } from './socket.ts';
 import {
   FrameReader,
   MessageWriter,
@@ -56,14 +57,26 @@ export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   /** The first error, after which no step was run. */
   readonly error: DatabaseError | null;
+  /** The step that it came from; their number where it came with the end of the transaction, or not at all. */
+  readonly failedAt: number;
+  /**
+   * A statement that had been prepared before was refused when it was bound: what it was prepared for may have
+   * changed since, or it is gone.
+   */
+  readonly stale: boolean;
   /** `I` idle, `T` in a transaction, `E` in a failed one. */
   readonly status: string;
 }
 
 interface Running {
   readonly steps: readonly Step[];
+  /** Which steps use a statement that an earlier exchange prepared. */
+  readonly reused: readonly boolean[];
   readonly rows: Row[][];
+  /** The step that the server is at; -1 while it still cleans the session. */
   at: number;
+  /** That step is bound to its values. */
+  bound: boolean;
   error: DatabaseError | null;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
@@ -86,17 +99,32 @@ export interface DriverConnection {
 
 type DataListener = (chunk: Buffer) => void;
 
+const PARAMETER_STATUS = code('S');
+
+/**
+ * Undoes what user code has left to the session: a role (`reset all` does not reset it), settings, temporary
+ * tables. A simple query, which needs no prepared statement: those may be what user code has done away with.
+ */
+const CLEANING = 'reset role; reset all; discard temp';
+
 /** Exchanges on one connection, one at a time. */
 export class Exchanger {
   readonly #stream: Duplex;
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
-  readonly #reader = new FrameReader((type, payload) => this.#receive(type, payload));
+  readonly #reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent));
   /** Prepared statements by key, the least recently used first. */
   readonly #prepared = new Map<string, string>();
   readonly #mostPrepared: number;
+  /** Statements that the server shall close with the next exchange. */
+  #unwanted: string[] = [];
+  /** Statements whose Close was sent and is not confirmed: after an error the server skips it. */
+  #closing: string[] = [];
   #serial = 0;
   #running: Running | null = null;
+  /** As the server said last. */
+  #status = 'I';
+  #tainted = false;
 
   /** Taps the connection of a driver's client that has connected and is idle. */
   constructor(connection: DriverConnection, mostPrepared: number) {
@@ -106,11 +134,21 @@ export class Exchanger {
     if (!listener || others.length > 0) throw new Error('the driver listens to its socket in an unknown way');
     this.#driver = listener as DataListener;
     this.#stream.removeListener('data', this.#driver);
-    this.#stream.on('data', (chunk: Buffer) => {
-      if (this.#running) this.#reader.push(chunk);
-      else this.#driver(chunk);
-    });
+    // always cut into frames, so that one which begins in an exchange may end after it
+    this.#stream.on('data', (chunk: Buffer) => this.#reader.push(chunk));
+    // the frames are read where they lie: what is kept of them is copied
+    if (isReusing(this.#stream)) this.#stream.reuse();
     this.#stream.once('close', () => this.#lost());
+  }
+
+  /** Fit for whoever comes next: no exchange runs and no transaction is open. */
+  get idle(): boolean {
+    return this.#running === null && this.#status === 'I' && !this.#stream.destroyed;
+  }
+
+  /** User code may have changed the session: the next exchange cleans it before its steps, in the same trip. */
+  taint(): void {
+    this.#tainted = true;
   }
 
   /**
@@ -124,26 +162,62 @@ export class Exchanger {
         reject(new ConnectionLostError('the connection is closed'));
         return;
       }
-      this.#running = { steps, rows: steps.map(() => []), at: 0, error: null, resolve, reject };
-      for (const step of steps) this.#write(step);
-      this.#writer.sync();
+      const cleans = this.#tainted && this.#status === 'I';
+      try {
+        const reused = this.#writeAll(cleans, steps);
+        const rows = steps.map(() => []);
+        this.#running = {
+          steps,
+          reused,
+          rows,
+          at: cleans ? -1 : 0,
+          bound: false,
+          error: null,
+          resolve,
+          reject,
+        };
+      } catch (error) {
+        // nothing was sent: what was noted as prepared is not
+        this.#writer.discard();
+        this.forget(steps);
+        this.#unwanted.push(...this.#closing.splice(0));
+        reject(error);
+        return;
+      }
+      if (cleans) this.#tainted = false;
       this.#stream.write(this.#writer.take());
     });
   }
 
-  #write(step: Step): void {
+  /** Writes the exchange; gives which of the steps find their statement prepared. */
+  #writeAll(cleans: boolean, steps: readonly Step[]): boolean[] {
+    this.#closing = this.#unwanted;
+    this.#unwanted = [];
+    for (const name of this.#closing) this.#writer.close(name);
+    // a transaction of its own, which an error of the steps does not undo
+    if (cleans) this.#writer.query(CLEANING);
+    const reused = steps.map((step) => this.#write(step));
+    this.#writer.sync();
+    return reused;
+  }
+
+  #write(step: Step): boolean {
     const { key } = step;
-    let name = key === null ? '' : this.#prepared.get(key);
-    if (key === null || name === undefined) {
-      name = key === null ? '' : this.#makeName(key);
+    const known = key === null ? undefined : this.#prepared.get(key);
+    let name = known ?? '';
+    if (key === null) {
+      this.#writer.parse('', step.text);
+    } else if (known === undefined) {
+      name = this.#makeName(key);
       this.#writer.parse(name, step.text);
     } else {
       // used again: to the end of the queue
       this.#prepared.delete(key);
-      this.#prepared.set(key, name);
+      this.#prepared.set(key, known);
     }
     this.#writer.bind(name, step.values, step.formats, step.binary);
     this.#writer.execute();
+    return known !== undefined;
   }
 
   /** A name never used before on this connection, in the place of the least used one if there are too many. */
@@ -151,6 +225,7 @@ export class Exchanger {
     for (const [oldest, name] of this.#prepared) {
       if (this.#prepared.size < this.#mostPrepared) break;
       this.#prepared.delete(oldest);
+      this.#closing.push(name);
       this.#writer.close(name);
     }
     const name = `a${this.#serial++}`;
@@ -164,41 +239,71 @@ export class Exchanger {
       const name = key === null ? undefined : this.#prepared.get(key);
       if (key === null || name === undefined) continue;
       this.#prepared.delete(key);
-      this.#writer.close(name);
+      this.#unwanted.push(name);
     }
   }
 
-  #receive(type: number, payload: Buffer): void {
+  #receive(type: number, payload: Buffer, lent: boolean): void {
     const running = this.#running;
-    if (!running) return;
+    if (!running) {
+      this.#passOn(type, payload);
+      return;
+    }
     switch (type) {
       case DATA_ROW:
-        running.rows[running.at]?.push(parseDataRow(payload));
+        running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
         break;
       case COMMAND_COMPLETE:
       case EMPTY_QUERY:
-        running.at += 1;
+        if (running.at >= 0) running.at += 1;
+        running.bound = false;
+        break;
+      case BIND_COMPLETE:
+        running.bound = true;
+        break;
+      case CLOSE_COMPLETE:
+        this.#closing.shift();
         break;
       case PARSE_COMPLETE:
-      case BIND_COMPLETE:
-      case CLOSE_COMPLETE:
         break;
       case ERROR_RESPONSE:
         running.error ??= new DatabaseError(parseErrorFields(payload));
         break;
       case READY_FOR_QUERY:
-        this.#finish(running, String.fromCharCode(payload[0] ?? 0));
+        this.#ready(running, String.fromCharCode(payload[0] ?? 0));
+        break;
+      case PARAMETER_STATUS:
+        // those of a transaction are told only where they outlast it, or the trip
+        if (running.at >= 0) this.#tainted = true;
+        this.#passOn(type, payload);
         break;
       default:
         this.#passOn(type, payload);
     }
   }
 
-  #finish(running: Running, status: string): void {
+  #ready(running: Running, status: string): void {
+    this.#status = status;
+    if (running.at < 0) {
+      running.at = 0;
+      // a session that cannot be cleaned serves nobody
+      if (running.error) this.#stream.destroy(running.error);
+      return;
+    }
     this.#running = null;
-    // the server has skipped what came after the error: those statements were perhaps never parsed
-    if (running.error) this.forget(running.steps.slice(running.at));
-    running.resolve({ rows: running.rows, error: running.error, status });
+    const { rows, error, at, bound, reused } = running;
+    if (error) {
+      // the server has skipped what came after the error: those statements were perhaps never parsed
+      this.forget(running.steps.slice(at));
+      this.#unwanted.push(...this.#closing.splice(0));
+    }
+    running.resolve({
+      rows,
+      error,
+      failedAt: at,
+      stale: error !== null && !bound && reused[at] === true,
+      status,
+    });
   }
 
   /** A frame that is none of ours, for the driver's parser. */

@@ -8,6 +8,7 @@ import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
 import { parseConnectionString } from './connection-string.ts';
 import { type DriverConnection, Exchanger, type Outcome, type Step } from './exchange.ts';
+import { createReusingSocket } from './socket.ts';
 
 export interface PoolOptions {
   readonly dbUri: string;
@@ -23,10 +24,22 @@ export interface Lease {
   readonly run: (steps: readonly Step[]) => Promise<Outcome>;
   /** Parses the steps' statements anew at their next use. */
   readonly forget: (steps: readonly Step[]) => void;
+  /** What runs may change settings of the session: they are undone before the connection's next use. */
+  readonly taint: () => void;
   /** Asks the server to stop what runs on the connection. */
   readonly cancel: () => void;
-  /** Gives the connection back; a broken one is closed instead. */
+  /** Gives the connection back; one that is broken, or in a transaction, is closed instead. */
   readonly release: (broken?: Error) => void;
+}
+
+/** Numbers of connections, and of requests that wait for one. */
+export interface PoolState {
+  readonly open: number;
+  readonly inUse: number;
+  readonly waiting: number;
+  readonly max: number;
+  /** The last attempt to connect succeeded. */
+  readonly reachable: boolean;
 }
 
 export interface Pool {
@@ -35,8 +48,8 @@ export interface Pool {
    * database cannot be reached.
    */
   readonly acquire: () => Promise<Lease>;
-  readonly state: () => { open: number; inUse: number; waiting: number; max: number };
-  /** Closes all connections, those that are lent when they come back. */
+  readonly state: () => PoolState;
+  /** Closes all connections: those that are lent when they come back, or after a moment of grace. May be called again. */
   readonly close: () => Promise<void>;
 }
 
@@ -64,6 +77,12 @@ function sendCancel({ host, port, processID, secretKey }: Session): void {
   socket.end(message);
 }
 
+/** The system's own default, two hours, is too long to wait for a server that was unplugged. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
+
+/** For statements that were cancelled to say so. */
+const GRACE_MS = 2000;
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 
 /** Lends connections of `db-uri`. */
@@ -76,15 +95,21 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     maxLifetimeSeconds: options.dbPoolMaxLifetime,
     application_name: 'aura',
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    // the driver gives its settings, whatever its types say; TLS goes through a socket of its own making
+    stream: (settings?: pg.ClientConfig) => (settings?.ssl ? new net.Socket() : createReusingSocket()),
   } as pg.PoolConfig);
+  const lent = new Set<Session>();
   const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
   const serials = new WeakMap<pg.PoolClient, number>();
   let serial = 0;
+  let reachable = true;
   const tell = (client: pg.PoolClient, event: ConnectionEvent): void =>
     observe({ kind: 'connection', event, connection: serials.get(client) ?? 0 });
   // an idle connection that breaks is replaced at the next request: nobody waits for it
   pool.on('error', (error) => observe({ kind: 'database lost', error }));
   pool.on('connect', (client) => {
+    reachable = true;
     serials.set(client, ++serial);
     // pg emits further errors of a broken connection on the client: they are told by the exchange
     client.on('error', () => undefined);
@@ -105,12 +130,22 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
         cause,
       });
     }
+    reachable = false;
     observe({ kind: 'database lost', error: cause });
     return apiError('PGRST000', 'Database connection error. Retrying the connection.', {
       headers: RETRY_AFTER,
       cause,
     });
   };
+
+  const close = async (): Promise<void> => {
+    const cut = setTimeout(() => {
+      for (const { connection } of lent) connection.stream.destroy();
+    }, GRACE_MS);
+    await pool.end();
+    clearTimeout(cut);
+  };
+  let closing: Promise<void> | null = null;
 
   return {
     acquire: async () => {
@@ -122,11 +157,23 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       }
       const exchanger = exchangers.get(client);
       if (!exchanger) throw new Error('the pool lent a connection that it did not announce');
+      const session = client as unknown as Session;
+      lent.add(session);
       return {
         run: (steps) => exchanger.run(steps),
         forget: (steps) => exchanger.forget(steps),
-        cancel: () => sendCancel(client as unknown as Session),
-        release: (broken) => client.release(broken),
+        taint: () => exchanger.taint(),
+        cancel: () => sendCancel(session),
+        release: (broken) => {
+          lent.delete(session);
+          if (!broken && exchanger.idle) {
+            client.release();
+            return;
+          }
+          // closed here and now: to say goodbye needs a server that listens
+          session.connection.stream.destroy();
+          client.release(broken ?? true);
+        },
       };
     },
     state: () => ({
@@ -134,7 +181,11 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       inUse: pool.totalCount - pool.idleCount,
       waiting: pool.waitingCount,
       max: options.dbPool,
+      reachable,
     }),
-    close: () => pool.end(),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
   };
 }

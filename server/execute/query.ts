@@ -34,6 +34,8 @@ export async function ask(pool: Pool, questions: readonly Question[]): Promise<T
   const lease = await pool.acquire();
   let broken: Error | undefined;
   try {
+    // the function of db-pre-config is the user's
+    lease.taint();
     const { rows, error } = await lease.run(questions.map(stepOf));
     if (error) throw fromPostgres(error, true);
     return rows.map((list) => list.map((row) => row.map((value) => value?.toString() ?? null)));

@@ -4,8 +4,9 @@
  * a rollback take a BEGIN in the same trip; only what must look at a result before going on takes more.
  */
 import { apiError } from '../errors/codes.ts';
-import type { ApiError } from '../errors/error.ts';
+import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
+import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
@@ -15,10 +16,10 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  /** Null = what an earlier task of the transaction has set still holds. */
+  /** Null = the session of an earlier task of the transaction, and its pre-request function's call, still hold. */
   readonly session: SessionStatement | null;
-  /** SQL of the pre-request function's call. */
-  readonly preRequest: string | null;
+  readonly role: string;
+  readonly preRequest: PreRequest | null;
   readonly statements: Statements;
   /** Names the statements' shape and role: what is prepared for one role never serves another. Null = not kept. */
   readonly key: string | null;
@@ -42,6 +43,8 @@ export interface TransactionMode {
   readonly authenticated: boolean;
   /** Whether statements are prepared at all. */
   readonly prepared: boolean;
+  /** What runs may leave settings to the session: functions that are called, triggers. */
+  readonly taints: boolean;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal | null;
 }
@@ -77,8 +80,9 @@ const command = (text: string): Step => ({
   binary: NO_BINARY,
 });
 
-const ROLLBACK = command('rollback');
-const COMMIT = command('commit');
+// not prepared: they must work whatever became of prepared statements
+const ROLLBACK: Step = { ...command('rollback'), key: null };
+const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
 /** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
@@ -114,33 +118,71 @@ function stepOf(task: Task, statement: Statement, name: string, values: readonly
 
 interface Trip {
   readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
   readonly main: number;
   readonly estimate: number | null;
+}
+
+function preRequestStep({ role, preRequest }: Task): Step | null {
+  if (preRequest === null) return null;
+  const guarded = !preRequest.changesRole();
+  const text = guarded ? preRequest.guarded : preRequest.plain;
+  // the text is in the key: another function may be configured later
+  return { ...command(text), values: guarded ? [role] : [], key: `${role} ${text}` };
 }
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
   if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  if (task.preRequest !== null) {
-    steps.push({ ...command(task.preRequest), key: task.key === null ? null : `${task.key} pre` });
-  }
+  // under which role they would be prepared is known only where the function is seen to keep it
+  const kept: Task = task.preRequest?.changesRole() ? { ...task, key: null } : task;
+  const preRequest = task.session === null ? null : preRequestStep(task);
+  const guard = preRequest !== null && preRequest.values.length > 0 ? steps.push(preRequest) - 1 : -1;
+  if (preRequest !== null && guard < 0) steps.push(preRequest);
   if (task.looks) steps.push(...BEFORE_LOOK);
-  const main = steps.push(stepOf(task, task.statements.main, 'main', task.values)) - 1;
+  const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
   if (task.statements.estimate) {
-    estimate = steps.push(stepOf(task, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
+    estimate = steps.push(stepOf(kept, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
   if (task.looks) steps.push(...AFTER_LOOK);
   steps.push(...after);
-  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), main, estimate };
+  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), guard, main, estimate };
 }
 
-/** A prepared statement is gone, or outdated by DDL: parsed anew, it may well run. */
-const isStale = (error: DatabaseError | null): boolean => error?.code === '26000' || error?.code === '0A000';
+/**
+ * Whether a prepared statement was refused that might do if it were prepared now: it is gone (26000), its result
+ * has changed (0A000), or after DDL its parameters or names mean something else (class 42, permissions apart).
+ */
+const isOutdated = ({ error, stale }: Outcome): boolean =>
+  stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
+
+/** Whether the trip may do when it is planned anew; if so, sees to it that it is planned differently. */
+function mayDoAnew(
+  lease: Lease,
+  task: Task | null,
+  trip: Pick<Trip, 'steps' | 'guard'>,
+  outcome: Outcome,
+): boolean {
+  if (isOutdated(outcome)) {
+    lease.forget(trip.steps);
+    return true;
+  }
+  if (outcome.error?.code !== ROLE_CHANGED || outcome.failedAt !== trip.guard) return false;
+  task?.preRequest?.sawChange();
+  return true;
+}
+
+/** Ends a transaction that failed or must not stay. */
+async function rollBack(lease: Lease): Promise<void> {
+  const { status } = await lease.run([ROLLBACK]);
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+}
 
 /** Ends a failed transaction, so that the connection can be used again. */
 async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
-  if (status !== 'I') await lease.run([ROLLBACK]);
+  if (status !== 'I') await rollBack(lease);
 }
 
 function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
@@ -155,11 +197,13 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
 /** Everything in one trip. */
 async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   const begins = work.isolation !== null || work.rollback;
-  const trip = planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  const plan = (): Trip =>
+    planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
+  let trip = plan();
   let outcome = await lease.run(trip.steps);
-  if (isStale(outcome.error)) {
+  if (mayDoAnew(lease, work, trip, outcome)) {
     await cleanUp(lease, outcome);
-    lease.forget(trip.steps);
+    trip = plan();
     outcome = await lease.run(trip.steps);
   }
   if (!outcome.error) return decodeTrip(work, trip, outcome);
@@ -167,7 +211,7 @@ async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
   throw fromPostgres(outcome.error, work.authenticated);
 }
 
-/** A stale prepared statement in the middle of a transaction, which can only be begun again. */
+/** What made a trip fail is mended, but the transaction that it was part of can only be begun again. */
 class StaleStatementError extends Error {
   override readonly name = 'StaleStatementError';
   readonly refusal: ApiError;
@@ -184,13 +228,16 @@ async function runInTrips<T>(
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
   let isOpen = false;
-  const fail = async (outcome: Outcome, error: DatabaseError, steps: readonly Step[]): Promise<never> => {
+  const fail = async (
+    outcome: Outcome,
+    error: DatabaseError,
+    task: Task | null,
+    trip: Pick<Trip, 'steps' | 'guard'>,
+  ): Promise<never> => {
     await cleanUp(lease, outcome);
     isOpen = false;
     const refusal = fromPostgres(error, mode.authenticated);
-    if (!isStale(error)) throw refusal;
-    lease.forget(steps);
-    throw new StaleStatementError(refusal);
+    throw mayDoAnew(lease, task, trip, outcome) ? new StaleStatementError(refusal) : refusal;
   };
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
@@ -204,18 +251,18 @@ async function runInTrips<T>(
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);
     failed = true;
-    return fail(outcome, outcome.error, trip.steps);
+    return fail(outcome, outcome.error, task, trip);
   };
   let value: T;
   try {
     value = await body({ run });
   } catch (error) {
-    if (isOpen && !(error instanceof ConnectionLostError)) await lease.run([ROLLBACK]);
+    if (isOpen && !(error instanceof ConnectionLostError)) await rollBack(lease);
     throw error;
   }
   if (!isOpen) return value;
   const end = await lease.run(ending(mode));
-  return end.error ? fail(end, end.error, []) : value;
+  return end.error ? fail(end, end.error, null, { steps: [], guard: -1 }) : value;
 }
 
 const lost = (cause: unknown): Error =>
@@ -224,26 +271,34 @@ const lost = (cause: unknown): Error =>
     cause,
   });
 
+/** Nobody reads this answer; the log tells it from what went wrong. */
+const abandoned = (cause?: unknown): Error =>
+  apiError('AURA001', 'The client went away before its answer', { cause });
+
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
 async function withLease<T>(
   pool: Pool,
-  signal: AbortSignal | null,
+  { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
   use: (lease: Lease) => Promise<T>,
 ): Promise<T> {
+  if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
-  // a cancellation may arrive late and hit whatever runs then: such a connection is not lent again
   let broken: Error | undefined;
   const cancel = (): void => {
+    // it may arrive late and hit whatever runs then: such a connection is not lent again
     broken = new Error('the request was cancelled');
     lease.cancel();
   };
   signal?.addEventListener('abort', cancel);
   try {
+    if (signal?.aborted) throw abandoned();
+    if (taints) lease.taint();
     return await use(lease);
   } catch (error) {
-    if (!(error instanceof ConnectionLostError)) throw error;
-    broken = error;
-    throw lost(error);
+    const isLost = error instanceof ConnectionLostError;
+    if (isLost) broken ??= error;
+    if (signal?.aborted && (isLost || error instanceof ApiError)) throw abandoned(error);
+    throw isLost ? lost(error) : error;
   } finally {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);
@@ -260,7 +315,7 @@ export async function runTransaction<T>(
   mode: TransactionMode,
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  return withLease(pool, mode.signal, async (lease) => {
+  return withLease(pool, mode, async (lease) => {
     try {
       return await runInTrips(lease, mode, body);
     } catch (error) {
@@ -276,11 +331,11 @@ export async function runTransaction<T>(
 
 /**
  * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
- * threw, PGRST000, 001 and 003.
+ * threw, PGRST000, 001 and 003, AURA001.
  */
 export async function runWork(pool: Pool, work: Work): Promise<Executed> {
   const { verify } = work;
-  if (verify === null) return withLease(pool, work.signal, (lease) => runAtOnce(lease, work));
+  if (verify === null) return withLease(pool, work, (lease) => runAtOnce(lease, work));
   return runTransaction(pool, work, async ({ run }) => {
     const executed = await run(work);
     verify(executed.result);

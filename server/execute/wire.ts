@@ -42,6 +42,12 @@ export class MessageWriter {
     this.#end = this.#buffer.writeInt16BE(value, this.#end);
   }
 
+  /** A number of things, at most 65,535; throws RangeError beyond. */
+  #count(value: number): void {
+    this.#reserve(2);
+    this.#end = this.#buffer.writeUInt16BE(value, this.#end);
+  }
+
   #int32(value: number): void {
     this.#reserve(4);
     this.#end = this.#buffer.writeInt32BE(value, this.#end);
@@ -105,10 +111,10 @@ export class MessageWriter {
     if (binary.size === 0) {
       this.#int16(0);
     } else {
-      this.#int16(values.length);
+      this.#count(values.length);
       for (let index = 0; index < values.length; index++) this.#int16(binary.has(index) ? 1 : 0);
     }
-    this.#int16(values.length);
+    this.#count(values.length);
     for (const value of values) this.#value(value);
     this.#int16(formats.columns);
     for (let column = 0; column < formats.columns; column++) this.#int16(column === formats.binary ? 1 : 0);
@@ -131,8 +137,20 @@ export class MessageWriter {
     this.#finish(start);
   }
 
+  /** Statements without values, to run at once; the server answers them before the next message. */
+  query(text: string): void {
+    const start = this.#begin('Q');
+    this.#cstring(text);
+    this.#finish(start);
+  }
+
   sync(): void {
     this.#finish(this.#begin('S'));
+  }
+
+  /** Drops everything written since the last call of `take`. */
+  discard(): void {
+    this.#end = 0;
   }
 
   /**
@@ -149,19 +167,29 @@ export class MessageWriter {
 
 const HEADER = 5;
 
-/** Cuts the server's stream into frames: type, and the payload without the header. */
+/** A frame that goes on in the next chunk. */
+interface Partial {
+  readonly type: number;
+  /** Its whole payload, as far as it has arrived. */
+  readonly payload: Buffer;
+  filled: number;
+}
+
+/**
+ * Cuts the server's stream into frames: type, and the payload without the header. A payload that is `lent` is a
+ * part of the chunk that is being read, and valid only until the listener returns.
+ */
 export class FrameReader {
-  readonly #onFrame: (type: number, payload: Buffer) => void;
+  readonly #onFrame: (type: number, payload: Buffer, lent: boolean) => void;
   /** Less than a header, left from the last chunk. */
   #rest: Buffer | null = null;
-  /** A frame that goes on in the next chunk. */
-  #partial: { type: number; chunks: Buffer[]; missing: number } | null = null;
+  #partial: Partial | null = null;
 
-  constructor(onFrame: (type: number, payload: Buffer) => void) {
+  constructor(onFrame: (type: number, payload: Buffer, lent: boolean) => void) {
     this.#onFrame = onFrame;
   }
 
-  /** Takes the next bytes of the stream, cut anywhere. */
+  /** Takes the next bytes of the stream, cut anywhere; they are not kept. */
   push(received: Buffer): void {
     let chunk = received;
     if (this.#rest) {
@@ -171,30 +199,33 @@ export class FrameReader {
     let at = this.#continue(chunk);
     while (at < chunk.length) {
       if (chunk.length - at < HEADER) {
-        this.#rest = chunk.subarray(at);
+        this.#rest = Buffer.from(chunk.subarray(at));
         return;
       }
       const type = chunk[at] ?? 0;
       const length = chunk.readInt32BE(at + 1) - 4;
       const start = at + HEADER;
       at = start + length;
-      if (at <= chunk.length) this.#onFrame(type, chunk.subarray(start, at));
-      else this.#partial = { type, chunks: [chunk.subarray(start)], missing: at - chunk.length };
+      if (at <= chunk.length) {
+        this.#onFrame(type, chunk.subarray(start, at), true);
+      } else {
+        const payload = Buffer.allocUnsafeSlow(length);
+        this.#partial = { type, payload, filled: chunk.copy(payload, 0, start) };
+      }
     }
   }
 
   /** Completes the frame that the last chunk left open; gives where the next one begins. */
   #continue(chunk: Buffer): number {
-    if (!this.#partial) return 0;
-    const part = chunk.subarray(0, this.#partial.missing);
-    this.#partial.chunks.push(part);
-    this.#partial.missing -= part.length;
-    if (this.#partial.missing === 0) {
-      const { type, chunks } = this.#partial;
+    const partial = this.#partial;
+    if (!partial) return 0;
+    const copied = chunk.copy(partial.payload, partial.filled);
+    partial.filled += copied;
+    if (partial.filled === partial.payload.length) {
       this.#partial = null;
-      this.#onFrame(type, Buffer.concat(chunks));
+      this.#onFrame(partial.type, partial.payload, false);
     }
-    return part.length;
+    return copied;
   }
 }
 

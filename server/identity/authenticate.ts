@@ -1,9 +1,10 @@
 /**
- * From a request's headers to the identity it runs as: the token of `Authorization: Bearer`, else a JWT in
- * `apikey` (as Supabase's clients send it), else nobody in particular.
+ * From a request's headers to the identity it runs as: the token of `Authorization: Bearer`, else a JWT or a key of
+ * the settings in `apikey` (as Supabase's clients send it), else nobody in particular.
  */
+import { createHash } from 'node:crypto';
 import type { Config } from '../config.ts';
-import { tokenRequired } from './refusal.ts';
+import { tokenRequired, unknownKey } from './refusal.ts';
 import { anonymousIdentity, type Identity, type VerifiedToken } from './role.ts';
 import type { Verify } from './verify.ts';
 
@@ -17,9 +18,15 @@ export interface Credentials {
 export type Authenticate = (credentials: Credentials) => Identity | Promise<Identity>;
 
 /** The authentication of these settings. */
-export function createAuthenticate(config: Pick<Config, 'dbAnonRole'>, verify: Verify): Authenticate {
+export function createAuthenticate(
+  config: Pick<Config, 'dbAnonRole' | 'apiKeys'>,
+  verify: Verify,
+): Authenticate {
   const anonymous = anonymousIdentity(config);
+  const identityOf = createKeys(config.apiKeys);
   return (credentials) => {
+    const byKey = identityOf(credentials);
+    if (byKey !== null) return byKey;
     const token = tokenOf(credentials);
     if (token === null) {
       if (anonymous === null) throw tokenRequired();
@@ -27,6 +34,34 @@ export function createAuthenticate(config: Pick<Config, 'dbAnonRole'>, verify: V
     }
     const verified = verify(token);
     return verified instanceof Promise ? verified.then(withRole) : withRole(verified);
+  };
+}
+
+/** The marks of keys that are no tokens, as Supabase makes them. */
+const OPAQUE = /^sb_(?:publishable|secret)_/;
+
+const digest = (key: string): string => createHash('sha256').update(key).digest('base64');
+
+/**
+ * Who brings one of the keys of `api-keys`; null for whoever brings none. A client that has no token yet sends its
+ * key in both headers. Compared by digest, so that the time it takes tells nothing of a key.
+ */
+function createKeys(apiKeys: readonly string[]): (credentials: Credentials) => Identity | null {
+  if (apiKeys.length === 0) return () => null;
+  const identities = new Map(
+    apiKeys.map((item) => {
+      const at = item.indexOf('=');
+      return [digest(item.slice(0, at)), anonymousIdentity({ dbAnonRole: item.slice(at + 1) })];
+    }),
+  );
+  return ({ authorization, apikey }) => {
+    if (authorization?.startsWith('Bearer ey')) return null;
+    const bearer = /^bearer\s+(\S+)\s*$/i.exec(authorization ?? '')?.[1];
+    const key = bearer ?? (authorization === undefined ? apikey : undefined);
+    if (key === undefined) return null;
+    const identity = identities.get(digest(key)) ?? null;
+    if (identity === null && OPAQUE.test(key)) throw unknownKey();
+    return identity;
   };
 }
 

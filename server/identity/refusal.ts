@@ -15,6 +15,10 @@ export const tokenError = (
   hint: string | null = null,
 ): ApiError => apiError('PGRST301', message, { details, hint, headers: challenge(message) });
 
+/** A key came that is none of `api-keys`: PGRST301. */
+export const unknownKey = (): ApiError =>
+  tokenError('The API key is none of this server', null, 'Copy the key anew from where the server shows it.');
+
 /** The token is genuine, but what it claims is not acceptable: PGRST303. */
 export const claimsError = (message: string): ApiError =>
   apiError('PGRST303', message, { headers: challenge(message) });

@@ -19,11 +19,13 @@ export interface Log {
   readonly flush: () => void;
 }
 
-interface Streams {
+interface LogOptions {
   /** Answers; standard output unless given. */
   readonly access?: DestinationStream;
   /** Everything else; standard error unless given. */
   readonly diagnostics?: DestinationStream;
+  /** Leaves out what went as it should (started, listening, loaded): somebody else tells of it. */
+  readonly quiet?: boolean;
 }
 
 /** Larger = logs more. */
@@ -34,10 +36,13 @@ const TIMEOUT_PAUSE_MS = 5000;
 /**
  * A log under these settings, which are asked for at each observation, since a reload may change them.
  */
-export function createLog(settings: () => Pick<Config, 'logLevel' | 'logQuery'>, streams: Streams = {}): Log {
-  const stdout = streams.access ?? destination({ dest: 1, sync: false });
+export function createLog(
+  settings: () => Pick<Config, 'logLevel' | 'logQuery'>,
+  options: LogOptions = {},
+): Log {
+  const stdout = options.access ?? destination({ dest: 1, sync: false });
   const access = createLogger(stdout);
-  const diagnostics = createLogger(streams.diagnostics ?? destination({ dest: 2, sync: true }));
+  const diagnostics = createLogger(options.diagnostics ?? destination({ dest: 2, sync: true }));
   const logTimeout = createTimeoutLine(diagnostics);
 
   const observe: Observe = (observation) => {
@@ -53,8 +58,8 @@ export function createLog(settings: () => Pick<Config, 'logLevel' | 'logQuery'>,
       return;
     }
     const line = lineOf(observation);
-    if (line !== null && VERBOSITY[line.from] <= verbosity)
-      diagnostics[line.level](line.fields, line.message);
+    if (line === null || (options.quiet === true && line.level === 'info')) return;
+    if (VERBOSITY[line.from] <= verbosity) diagnostics[line.level](line.fields, line.message);
   };
   const flush = (): void => {
     if ('flushSync' in stdout && typeof stdout.flushSync === 'function') stdout.flushSync();

@@ -69,18 +69,23 @@ export function findRoutine(context: PlanContext, name: QualifiedName, request: 
       : overloads.filter((routine) => takesBody(routine, request.contentType));
   const [only] = found;
   if (only === undefined) throw notFound(context, name, names, request, overloads);
-  if (found.length > 1) throw ambiguous(found);
+  if (found.length > 1) throw ambiguous(context, name, found);
   return only;
 }
 
-function ambiguous(found: readonly Routine[]): Error {
-  const signatures = found.map(
+function ambiguous(context: PlanContext, name: QualifiedName, found: readonly Routine[]): Error {
+  // an overload that the role may not call must not be named
+  const callable = visibleTo(context.catalog, context.role).routines.get(nameKey(name.schema, name.name));
+  const nameable = found.filter((routine) => callable?.includes(routine));
+  const signatures = nameable.map(
     ({ name, parameters }) =>
       `${name.schema}.${name.name}(${parameters.map((item) => `${item.name} => ${item.type}`).join(', ')})`,
   );
   return apiError(
     'PGRST203',
-    `Could not choose the best candidate function between: ${signatures.join(', ')}`,
+    signatures.length === 0
+      ? `Could not choose the best candidate function ${name.schema}.${name.name}`
+      : `Could not choose the best candidate function between: ${signatures.join(', ')}`,
     {
       hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
     },

@@ -297,8 +297,10 @@ function ambiguous(
     {
       details: nameable.map(describe),
       hint:
-        `Try changing '${item.target}' to one of the following: ${nameable.map(hintFor).join(', ')}. ` +
-        "Find the desired relationship in the 'details' key.",
+        nameable.length === 0
+          ? null
+          : `Try changing '${item.target}' to one of the following: ${nameable.map(hintFor).join(', ')}. ` +
+            "Find the desired relationship in the 'details' key.",
     },
   );
 }

@@ -4,8 +4,9 @@
  */
 import { isServable, protectionRemedy } from '../catalog/protection.ts';
 import type { Relation } from '../catalog/types.ts';
+import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
-import { displayName } from '../names.ts';
+import { displayName, nameKey } from '../names.ts';
 import type { PlanContext } from './context.ts';
 import { relationOf } from './fields.ts';
 import type { ReadPlan } from './types.ts';
@@ -27,11 +28,20 @@ export function refuseUnprotected(context: PlanContext, written: Relation | null
   if (context.options.requireRls !== 'enforce') return;
   const role = context.catalog.roles.get(context.role);
   for (const relation of [...(written ? [written] : []), ...relationsOf(context, plan)]) {
-    if (isServable(relation, role)) continue;
-    throw apiError('AURA200', `The ${relation.kind} '${displayName(relation.name)}' is not protected`, {
-      details:
-        'With require-rls = enforce, roles that Row-Level Security binds get protected relations only.',
-      hint: protectionRemedy(relation),
-    });
+    if (!isServable(relation, role)) throw unprotected(context, relation);
   }
+}
+
+function unprotected(context: PlanContext, relation: Relation): Error {
+  const { schema, name } = relation.name;
+  const details =
+    'With require-rls = enforce, roles that Row-Level Security binds get protected relations only.';
+  // a junction is not named by the request: to name one that the role may not see would tell of it
+  if (!visibleTo(context.catalog, context.role).relations.has(nameKey(schema, name))) {
+    return apiError('AURA200', 'A relation that the request needs is not protected', { details });
+  }
+  return apiError('AURA200', `The ${relation.kind} '${displayName(relation.name)}' is not protected`, {
+    details,
+    hint: protectionRemedy(relation),
+  });
 }

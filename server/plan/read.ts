@@ -2,6 +2,7 @@
  * Reads: a chain of small passes over the tree of embeds. Each takes the tree and gives a more complete one.
  */
 
+import type { Relation } from '../catalog/types.ts';
 import { apiError } from '../errors/codes.ts';
 import type { QualifiedName } from '../names.ts';
 import type { Located, Logic, OrderTerm, Range, Shape } from '../request/ast.ts';
@@ -144,7 +145,7 @@ function fill(
   return {
     node,
     select: node.fields.map((item) => planSelect(context, relation, item)),
-    where: here(shape.where).map((logic) => nullEmbeds(node, planLogic(context, relation, logic))),
+    where: here(shape.where).map((logic) => nullEmbeds(node, relation, planLogic(context, relation, logic))),
     order: (here(shape.order)[0] ?? []).map((term) => relatedOrder(node, planOrder(relation, term))),
     range: here(shape.ranges)[0] ?? ALL_ROWS,
     children,
@@ -154,19 +155,27 @@ function fill(
 const embedCalled = (node: EmbedNode, wanted: string): EmbedNode | undefined =>
   node.children.find((child) => (child.alias ?? child.name) === wanted);
 
-/** Turns `embed=is.null` into a condition on whether the embed has rows. */
-function nullEmbeds(node: EmbedNode, logic: PlannedLogic): PlannedLogic {
+/** Turns `embed=is.null` into a condition on whether the embed has rows; nothing else can be asked of one. */
+function nullEmbeds(node: EmbedNode, relation: Relation | undefined, logic: PlannedLogic): PlannedLogic {
   if (logic.kind === 'logic') {
-    return { ...logic, children: logic.children.map((child) => nullEmbeds(node, child)) };
+    return { ...logic, children: logic.children.map((child) => nullEmbeds(node, relation, child)) };
   }
   if (logic.kind !== 'filter' || logic.field.path.length > 0) return logic;
-  const embed = embedCalled(node, logic.field.name);
+  const { name } = logic.field;
+  const embed = embedCalled(node, name);
   const { comparison } = logic;
-  if (!embed?.attachment || comparison.kind !== 'is') return logic;
+  if (!embed?.attachment) return logic;
   const { embedAlias } = embed.attachment;
-  if (comparison.value === 'null') return { kind: 'embed is null', negated: logic.negated, embedAlias };
-  if (comparison.value === 'not_null') return { kind: 'embed is null', negated: !logic.negated, embedAlias };
-  return logic;
+  const asked = comparison.kind === 'is' ? comparison.value : null;
+  if (asked === 'null') return { kind: 'embed is null', negated: logic.negated, embedAlias };
+  if (asked === 'not_null') return { kind: 'embed is null', negated: !logic.negated, embedAlias };
+  // an embed may be called like a column, for instance that of its foreign key
+  if (relation === undefined || relation.columns.has(name) || relation.computedColumns.has(name))
+    return logic;
+  throw apiError('PGRST120', `Bad operator on the '${name}' embedded resource`, {
+    details: 'Only is null or not is null filters are allowed on embedded resources',
+    hint: `Filter a column of it, as in '${name}.column=eq.value'.`,
+  });
 }
 
 /** Replaces an embed's name in an order term by its internal alias. */

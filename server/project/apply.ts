@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
-import { repositoryFile } from './files.ts';
+import { repositoryFile } from '../host/files.ts';
 import type { Project, Script } from './folder.ts';
 import { explainScriptError } from './script-error.ts';
 

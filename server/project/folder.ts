@@ -33,13 +33,15 @@ const MIGRATIONS = 'sql';
 const POLICIES = 'policies';
 const SEED = 'seed.sql';
 
-const exists = async (path: string): Promise<boolean> =>
+/** Whether there is something at a path. */
+export const exists = async (path: string): Promise<boolean> =>
   (await stat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return null;
     throw error;
   })) !== null;
 
-const loadScript = async (folder: string, name: string): Promise<Script> => {
+/** Reads one file of a folder. */
+export const loadScript = async (folder: string, name: string): Promise<Script> => {
   const text = await readFile(join(folder, name), 'utf8');
   return { name, text, checksum: createHash('sha256').update(text).digest('hex') };
 };

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { StartError, systemCode } from '../errors/start.ts';
 import { type Connection, openConnection } from '../execute/connection.ts';
-import { repositoryFile } from './files.ts';
+import { repositoryFile } from '../host/files.ts';
 
 /**
  * A URI to the same place for another login. By parameters, which win over what stands before the host: a URI
@@ -54,6 +54,7 @@ const canLogIn = async (uri: string): Promise<boolean> => {
 /**
  * Makes the roles where they are missing, and sees to it that `authenticator` can log in.
  * @param ownsServer whether the server is this project's alone: only then may an existing role's password change
+ * @param rolesFile SQL that comes with Aura and makes the roles
  * @returns the URI with which the API logs in
  * @throws StartError if roles cannot be made, or somebody else set authenticator's password
  */
@@ -62,18 +63,19 @@ export const prepareRoles = async (
   uri: string,
   password: string,
   ownsServer: boolean,
+  rolesFile = 'policies/roles.sql',
 ): Promise<string> => {
   const login = withLogin(uri, 'authenticator', password);
   const [found] = await connection.query("select from pg_roles where rolname = 'authenticator'");
   try {
     await connection.query("set client_min_messages = 'warning'");
-    await connection.query(await readFile(repositoryFile('policies/roles.sql'), 'utf8'));
+    await connection.query(await readFile(repositoryFile(rolesFile), 'utf8'));
     if (found === undefined || ownsServer) await setPassword(connection, password);
   } catch (error) {
     if (systemCode(error) !== '42501') throw error;
     throw new StartError(
       `The login of --db-uri may not make the roles of a project: ${error instanceof Error ? error.message : String(error)}.`,
-      'Use a login that may (a superuser, or CREATEROLE), or have policies/roles.sql run by someone who may.',
+      `Use a login that may (a superuser, or CREATEROLE), or have ${rolesFile} run by someone who may.`,
       error,
     );
   }

@@ -4,13 +4,22 @@
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
-import { isProjectFile, projectSubfolders, settingsFile } from './folder.ts';
 
 export interface ProjectChange {
   /** SQL was added, changed or removed. */
   readonly scripts: boolean;
-  /** `aura.toml` was. */
-  readonly settings: boolean;
+  /** The name of a file of settings that was; null if none. */
+  readonly settings: string | null;
+}
+
+export interface Watched {
+  readonly folder: string;
+  /** Folders in it whose files count, too. */
+  readonly subfolders: readonly string[];
+  /** Whether a path within the folder is one of SQL that is applied. */
+  readonly isScript: (name: string) => boolean;
+  /** The names of the files of settings. */
+  readonly settings: readonly string[];
 }
 
 const QUIET = 150;
@@ -19,7 +28,10 @@ const QUIET = 150;
  * Watches until told to stop.
  * @returns a function that stops it
  */
-export const watchProject = (folder: string, onChange: (change: ProjectChange) => void): (() => void) => {
+export const watchProject = (
+  { folder, subfolders, isScript, settings }: Watched,
+  onChange: (change: ProjectChange) => void,
+): (() => void) => {
   const watchers = new Map<string, FSWatcher>();
   const seen = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
@@ -30,8 +42,11 @@ export const watchProject = (folder: string, onChange: (change: ProjectChange) =
     seen.clear();
     // a subfolder that has just been made holds files already
     const added = watchSubfolders();
-    const change = { scripts: added || names.some(isProjectFile), settings: names.includes(settingsFile) };
-    if (change.scripts || change.settings) onChange(change);
+    const change = {
+      scripts: added || names.some(isScript),
+      settings: names.find((name) => settings.includes(name)) ?? null,
+    };
+    if (change.scripts || change.settings !== null) onChange(change);
   };
   const note = (name: string): void => {
     seen.add(name);
@@ -50,7 +65,7 @@ export const watchProject = (folder: string, onChange: (change: ProjectChange) =
   };
   const watchSubfolders = (): boolean => {
     let added = false;
-    for (const name of projectSubfolders) {
+    for (const name of subfolders) {
       const path = join(folder, name);
       if (!existsSync(path)) {
         watchers.get(path)?.close();

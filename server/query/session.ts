@@ -67,18 +67,25 @@ const CLEARED: readonly Fragment[] = [
 
 const READ_ONLY = sql`set_config('transaction_read_only', 'on', true)`;
 
-/** One number comes back instead of the values, which would travel for nothing. */
-const textFor = (roleSettings: number, settings: number, readOnly: boolean): string =>
-  compile(
-    sql`select num_nulls(${list([
-      fixed(sql`'search_path'`),
-      ...Array.from({ length: roleSettings }, () => named),
-      ...FIXED_AFTER_ROLE_SETTINGS,
-      ...CLEARED,
-      ...Array.from({ length: settings }, () => named),
-      ...(readOnly ? [READ_ONLY] : []),
-    ])})`,
-  ).text;
+/** PostgreSQL's functions take at most 100 arguments. */
+const MOST_ARGUMENTS = 100;
+
+/** Numbers come back instead of the values, which would travel for nothing. */
+function textFor(roleSettings: number, settings: number, readOnly: boolean): string {
+  const all = [
+    fixed(sql`'search_path'`),
+    ...Array.from({ length: roleSettings }, () => named),
+    ...FIXED_AFTER_ROLE_SETTINGS,
+    ...CLEARED,
+    ...Array.from({ length: settings }, () => named),
+    ...(readOnly ? [READ_ONLY] : []),
+  ];
+  const calls: Fragment[] = [];
+  for (let at = 0; at < all.length; at += MOST_ARGUMENTS) {
+    calls.push(sql`num_nulls(${list(all.slice(at, at + MOST_ARGUMENTS))})`);
+  }
+  return compile(sql`select ${list(calls)}`).text;
+}
 
 /** A maker of session statements, which remembers the texts that it has made. */
 export function createSessionRenderer(): (session: Session) => SessionStatement {

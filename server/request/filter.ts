@@ -232,6 +232,14 @@ export function splitOperator(text: string): SplitCondition | null {
   return prefix === undefined ? null : { prefix, operand: text.slice(prefix.length) };
 }
 
+const PLAIN_LIST = /^[ \t]*\(([^")]*)\)/;
+
+/** The items of a list without quotes, as `listOfValues` reads it but without running the grammar; else null. */
+export function splitPlainList(text: string): readonly string[] | null {
+  const inside = PLAIN_LIST.exec(text)?.[1];
+  return inside === undefined ? null : inside.replace(/^[ \t]+/, '').split(',');
+}
+
 /** Puts a slot in the place of the value that a condition was parsed with. */
 export function withSlot(found: Condition, index: number): Condition {
   const slot = { kind: 'slot', index } as const;

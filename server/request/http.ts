@@ -15,7 +15,15 @@ import type {
   Request,
   SelectItem,
 } from './ast.ts';
-import { filterCondition, listOfValues, logicPath, logicTree, splitOperator, withSlot } from './filter.ts';
+import {
+  filterCondition,
+  listOfValues,
+  logicPath,
+  logicTree,
+  splitOperator,
+  splitPlainList,
+  withSlot,
+} from './filter.ts';
 import { decodeHeader } from './header.ts';
 import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
@@ -23,13 +31,14 @@ import { orderTerms } from './order.ts';
 import { type Parser, run } from './parser.ts';
 import {
   type Body,
-  decodeText,
   readCsv,
+  readForm,
   readFormAsRow,
   readJson,
   refuseUnlessKeyed,
   unreadJson,
 } from './payload.ts';
+import { decodeForm, decodePercent } from './percent.ts';
 import { parsePrefer } from './prefer.ts';
 import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
 import { selectList } from './select.ts';
@@ -84,35 +93,13 @@ const header = (raw: RawRequest, name: string): string | undefined => {
   return decodeHeader(typeof value === 'object' ? value.join(', ') : value);
 };
 
-function decode(text: string): string {
-  if (!text.includes('%') && !text.includes('+')) return text;
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return decodeLeniently(text.replaceAll('+', ' '));
-  }
-}
-
-/** A percent sign that begins no escape stands for itself; escapes must still be UTF-8. */
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text.replace(/%(?![0-9a-fA-F]{2})/g, '%25'));
-  } catch (cause) {
-    throw apiError('AURA104', 'The URL is not valid UTF-8', {
-      details: 'A percent-encoded part does not decode to UTF-8.',
-      hint: 'Percent-encode the URL as UTF-8.',
-      cause,
-    });
-  }
-}
-
 function readPairs(query: string): Pair[] {
   const pairs: Pair[] = [];
   if (query === '') return pairs;
   for (const item of query.split('&')) {
     const at = item.indexOf('=');
     // a parameter without a value says nothing
-    if (at > 0) pairs.push([decode(item.slice(0, at)), decode(item.slice(at + 1))]);
+    if (at > 0) pairs.push([decodeForm(item.slice(0, at)), decodeForm(item.slice(at + 1))]);
   }
   return pairs;
 }
@@ -131,7 +118,7 @@ function resourceOf(
 ): { kind: 'root' | 'relation' | 'routine'; name: string } {
   const segments = path.split('/').filter((segment, index, all) => segment !== '' || index < all.length - 1);
   const names = (segments[0] === '' ? segments.slice(1) : segments).map((segment) => {
-    const name = decodePath(segment);
+    const name = decodePercent(segment);
     refuseNul(name);
     return name;
   });
@@ -146,14 +133,6 @@ function resourceOf(
   if (names.length === 2 && first === 'rpc' && second !== undefined) return { kind: 'routine', name: second };
   throw apiError('PGRST125', 'Invalid path specified in request URL');
 }
-
-const decodePath = (segment: string): string => {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return decodeLeniently(segment);
-  }
-};
 
 const MUTATIONS = { POST: 'insert', PATCH: 'update', PUT: 'upsert', DELETE: 'delete' } as const;
 
@@ -270,14 +249,20 @@ const countFilters = (logic: Logic): number =>
 function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots: string[]): Body | null {
   const forCall = action.kind === 'call' && action.method === 'POST';
   if (!forCall && (action.kind !== 'mutate' || action.mutation === 'delete')) return null;
+  const body = readTyped(raw, action, pairs, slots);
+  const on = pairs.find((pair) => namesKey(pair, action));
+  if (on !== undefined) refuseUnlessKeyed(body.content, parseColumns(on[1], 'on') ?? []);
+  return body;
+}
+
+function readTyped(raw: RawRequest, action: Action, pairs: readonly Pair[], slots: string[]): Body {
+  const forCall = action.kind === 'call';
   const type = parseMediaType(header(raw, 'content-type') ?? 'application/json');
   const namesColumns =
     (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) &&
     pairs.some(([key]) => key === 'columns');
-  const on = pairs.find((pair) => namesKey(pair, action));
   switch (type.kind) {
     case 'json':
-      if (on !== undefined) refuseUnlessKeyed(raw.body, parseColumns(on[1], 'on') ?? []);
       return namesColumns ? unreadJson(raw.body) : readJson(raw.body, forCall);
     case 'csv':
       return readCsv(raw.body);
@@ -295,7 +280,7 @@ function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots
 
 function readFormAsArguments(body: Buffer, slots: string[]): Body {
   const list: Argument[] = [];
-  for (const [name, value] of new URLSearchParams(decodeText(body))) {
+  for (const [name, value] of readForm(body)) {
     list.push({ name, operand: { kind: 'slot', index: slots.length } });
     slots.push(value);
   }
@@ -330,6 +315,8 @@ function parseWith<T>(parser: Parser<T>, text: string, what: string, shown: stri
 
 /** The items of an `in` list whose text is a slot. */
 export function parseList(text: string): readonly string[] {
+  const plain = splitPlainList(text);
+  if (plain) return plain;
   const result = run(listOfValues, text);
   if ('value' in result) return result.value;
   return parseWith(listOfValues, text, 'filter', text);

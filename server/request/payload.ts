@@ -2,9 +2,10 @@
  * Bodies of writes and calls. JSON goes to PostgreSQL as it came: here only its keys are read, since they
  * decide which columns are written. CSV and forms become JSON first.
  */
-import { parse as parseCsv } from 'csv-parse/sync';
+import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { apiError } from '../errors/codes.ts';
 import type { Payload } from './ast.ts';
+import { decodeForm } from './percent.ts';
 
 /** A body: what of it belongs to the request's shape, and the bytes or text that PostgreSQL gets. */
 export interface Body {
@@ -29,29 +30,6 @@ export function decodeText(body: Buffer): string {
   }
 }
 
-/** Deeper than any sensible document, and far from where PostgreSQL's parser would run out of stack. */
-const MAX_NESTING = 1000;
-
-/** Refuses deeply nested JSON; brackets inside of strings do not count. */
-function refuseDeepNesting(body: Buffer): void {
-  if (body.length <= MAX_NESTING) return;
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < body.length; at++) {
-    const byte = body[at];
-    if (byte === 0x22) inString = !inString;
-    else if (inString) at += byte === 0x5c ? 1 : 0;
-    else if (byte === 0x7b || byte === 0x5b) depth += 1;
-    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
-    if (depth > MAX_NESTING) {
-      throw apiError('AURA103', 'The body nests too deeply', {
-        details: `Arrays and objects nest deeper than ${MAX_NESTING} levels.`,
-        hint: 'Send a flatter document.',
-      });
-    }
-  }
-}
-
 const looksLikeObject = (body: Buffer): boolean => {
   for (const byte of body) {
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return byte === 0x7b;
@@ -73,15 +51,16 @@ export function readJson(body: Buffer, emptyIsObject: boolean): Body {
   if (body.length === 0 && emptyIsObject) {
     return { payload: { kind: 'json', keys: [], isObject: true }, content: '{}' };
   }
-  refuseDeepNesting(body);
-  let value: unknown;
+  return jsonBody(parseJson(body), body);
+}
+
+function parseJson(body: Buffer): unknown {
+  const text = decodeText(body);
   try {
-    value = JSON.parse(decodeText(body));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw unreadable('Empty or invalid json');
-    throw error;
+    return JSON.parse(text);
+  } catch {
+    throw unreadable('Empty or invalid json');
   }
-  return jsonBody(value, body);
 }
 
 function jsonBody(value: unknown, content: Buffer | string): Body {
@@ -98,17 +77,23 @@ function jsonBody(value: unknown, content: Buffer | string): Body {
 }
 
 /** JSON whose columns are named by `columns`: not read here at all. */
-export function unreadJson(body: Buffer): Body {
-  refuseDeepNesting(body);
-  return { payload: { kind: 'unread json', isObject: looksLikeObject(body) }, content: body };
-}
+export const unreadJson = (body: Buffer): Body => ({
+  payload: { kind: 'unread json', isObject: looksLikeObject(body) },
+  content: body,
+});
+
+/** Equal for values that PostgreSQL surely takes for the same; of others each is its own. */
+const sameAs = (value: unknown, index: number): unknown => {
+  const isOwn = typeof value === 'object' || (Number.isInteger(value) && !Number.isSafeInteger(value));
+  return isOwn ? [index] : String(value);
+};
 
 /**
  * Refuses rows that do not have a key of their own: which of two changes to one row holds would be left to
  * chance. Throws AURA107.
  */
-export function refuseUnlessKeyed(body: Buffer, keys: readonly string[]): void {
-  const rows: unknown = JSON.parse(decodeText(body));
+export function refuseUnlessKeyed(content: Body['content'], keys: readonly string[]): void {
+  const rows: unknown = typeof content === 'string' ? JSON.parse(content) : parseJson(content);
   const wrong = (details: string): Error =>
     apiError('AURA107', 'The objects cannot be told apart by their keys', {
       details,
@@ -120,7 +105,7 @@ export function refuseUnlessKeyed(body: Buffer, keys: readonly string[]): void {
     if (!isObject(row) || keys.some((key) => row[key] === undefined || row[key] === null)) {
       throw wrong(`Object ${index + 1} does not have them all.`);
     }
-    const key = JSON.stringify(keys.map((name) => row[name]));
+    const key = JSON.stringify(keys.map((name) => sameAs(row[name], index)));
     if (seen.has(key)) throw wrong(`Object ${index + 1} has a key that an earlier one has, too.`);
     seen.add(key);
   }
@@ -132,9 +117,7 @@ export function readCsv(body: Buffer): Body {
   try {
     lines = parseCsv(decodeText(body), { relax_column_count: true, skip_empty_lines: true, bom: true });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_')) {
-      throw unreadable('The CSV could not be read', error.message);
-    }
+    if (error instanceof CsvError) throw unreadable('The CSV could not be read', error.message);
     throw error;
   }
   const [header, ...rows] = lines;
@@ -148,8 +131,20 @@ export function readCsv(body: Buffer): Body {
   return jsonBody(objects, JSON.stringify(objects));
 }
 
+/** The names and values of a form, in its order. */
+export const readForm = (body: Buffer): [name: string, value: string][] =>
+  decodeText(body)
+    .split('&')
+    .filter((item) => item !== '')
+    .map((item) => {
+      const at = item.indexOf('=');
+      return at < 0
+        ? [decodeForm(item), '']
+        : [decodeForm(item.slice(0, at)), decodeForm(item.slice(at + 1))];
+    });
+
 /** A form as one row to write. */
 export function readFormAsRow(body: Buffer): Body {
-  const row = Object.fromEntries(new URLSearchParams(decodeText(body)));
+  const row = Object.fromEntries(readForm(body));
   return jsonBody(row, JSON.stringify(row));
 }

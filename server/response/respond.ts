@@ -84,6 +84,15 @@ function outOfBounds(range: Range, total: number | null, verbosity: Verbosity): 
   return renderError(error, verbosity);
 }
 
+/** Clients and proxies refuse answers with long headers, and nobody needs this one. */
+const LONGEST_LOCATION = 4096;
+
+function contentLocation({ relation }: RelationPlan, { canonicalQuery }: Asked): Headers {
+  const query = canonicalQuery === '' ? '' : `?${canonicalQuery}`;
+  const location = `/${encode(relation.name)}${query}`;
+  return location.length > LONGEST_LOCATION ? {} : { 'Content-Location': location };
+}
+
 function respondRows(
   plan: RelationPlan | RoutinePlan,
   asked: Asked,
@@ -95,15 +104,9 @@ function respondRows(
   const total = totalOf(plan, executed);
   const status = rangeStatus(range, page, total);
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
-  const location: Headers =
-    plan.kind === 'read'
-      ? {
-          'Content-Location': `/${encode(plan.relation.name)}${asked.canonicalQuery === '' ? '' : `?${asked.canonicalQuery}`}`,
-        }
-      : {};
   const headers = {
     'Content-Range': contentRange(range.offset, range.offset + page - 1, total),
-    ...location,
+    ...(plan.kind === 'read' ? contentLocation(plan, asked) : {}),
     ...appliedHeader(applied(plan)),
   };
   if (plan.kind === 'call' && plan.call.returnsVoid) return { status: 204, headers, body: null };

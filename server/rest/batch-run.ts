@@ -12,6 +12,7 @@ import { type Outer, prepareStep, type Runnable, refusalAt } from './batch-prepa
 import { type AnswerOf, createFill, fillBody } from './batch-reference.ts';
 import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
+import { blaming } from './nesting.ts';
 import { answerInfo, answerTo, type Ready, taskOf } from './task.ts';
 
 /** The time that is left to the batch. */
@@ -110,7 +111,7 @@ export async function runBatch(
       };
       for (const step of steps) {
         current = step;
-        const running = { outer, mode, run, clock };
+        const running = { outer, mode, run: blaming(run), clock };
         results.push(await runStep(running, step, early[step.index] ?? null, answerOf));
       }
       current = null;

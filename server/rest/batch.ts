@@ -8,6 +8,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import type { TransactionMode } from '../execute/transaction.ts';
+import type { DatabasePlan } from '../plan/types.ts';
 import type { Preferences } from '../request/ast.ts';
 import { decodeHeader } from '../request/header.ts';
 import type { RawRequest } from '../request/http.ts';
@@ -62,6 +63,13 @@ const sharedHeaders = ({ headers }: RawRequest): RawRequest['headers'] =>
     Object.entries(headers).filter(([name]) => !isOwnHeader(name) && !OF_THE_DOCUMENT.has(name)),
   );
 
+/** Null = not known before the transaction. */
+const plansOf = (early: readonly (Runnable | null)[]): (DatabasePlan | null)[] =>
+  early.flatMap((runnable) => {
+    if (runnable === null) return [null];
+    return runnable.kind === 'info' ? [] : [runnable.ready.planned.plan];
+  });
+
 const sqlOf = (early: readonly (Runnable | null)[]): string =>
   early
     .flatMap((runnable) =>
@@ -99,7 +107,7 @@ export async function serveBatch(
       isolation: outer.isolation,
       readOnly: onlyReads(batch.steps, early),
       rollback: rollsBack(config.dbTxEnd, preferences.transaction),
-      ...transactionOf(scene),
+      ...transactionOf(scene, plansOf(early)),
     };
     const results = await runBatch(outer, mode, batch.steps, early);
     timing.mark('transaction');

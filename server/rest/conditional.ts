@@ -14,9 +14,10 @@ import { type Executed, runTransaction, type Transaction } from '../execute/tran
 import type { WritePlan } from '../plan/types.ts';
 import type { RawRequest } from '../request/http.ts';
 import type { Preconditions } from '../request/precondition.ts';
-import { refuseUnlessSeen, tagOf, withEntityTag } from '../response/entity-tag.ts';
+import { ownTag, refuseUnlessSeen, tagOf, withEntityTag } from '../response/entity-tag.ts';
 import type { Answer } from '../response/respond.ts';
 import type { Scene } from './context.ts';
+import { blaming } from './nesting.ts';
 import { answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -137,17 +138,23 @@ export async function runGuarded(
   if (seen.result.page > 1) throw severalRows();
   refuseUnlessSeen(preconditions, seen.result.page === 0 ? null : tagOf(answerTo(scene, look, seen)));
   left();
-  // the pre-request function has been called, and what it has set for the request still holds
-  const executed = await run({ ...writing, session: null, preRequest: null });
+  const executed = await run({ ...writing, session: null });
   write.planned.verify?.(executed.result);
   verifyWritten(plan, executed, preconditions);
   const answer = answerTo(scene, write, executed);
-  // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
-  if (plan.mutation !== 'update' || rollback || !scene.settings.config.serverEtagEnabled) return answer;
+  if (rollback || !tellsNewTag(scene, plan, answer)) return answer;
   left();
+  // as the role that asks, whatever the functions of the write have set
   const now = await run({ ...looking, preRequest: null });
   const tag = now.result.page === 1 ? tagOf(answerTo(scene, look, now)) : null;
   return tag === null ? answer : { ...answer, headers: { ...answer.headers, ETag: tag } };
+}
+
+function tellsNewTag({ settings }: Scene, { mutation }: WritePlan, answer: Answer): boolean {
+  // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
+  if (mutation !== 'update' || !settings.config.serverEtagEnabled) return false;
+  // under a role that only the pre-request function knows a look would see something else
+  return settings.preRequest?.changesRole() !== true && ownTag(answer) === null;
 }
 
 const STRICT: ReadonlySet<string> = new Set(['repeatable read', 'serializable']);
@@ -165,7 +172,7 @@ export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answ
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await runTransaction(scene.context.pool, { ...mode, isolation }, ({ run }) =>
-        runGuarded(scene, guarded, { run, rollback: mode.rollback, left: () => null }),
+        runGuarded(scene, guarded, { run: blaming(run), rollback: mode.rollback, left: () => null }),
       );
     } catch (error) {
       const isFailure = error instanceof ApiError && error.code === SERIALIZATION_FAILURE;

@@ -7,6 +7,7 @@ import type { Pool } from '../execute/pool.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
+import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import type { RequestOptions } from '../request/http.ts';
 import type { PlanCache } from './planned.ts';
@@ -18,8 +19,8 @@ export interface RestSettings {
   readonly options: RequestOptions;
   readonly authenticate: Authenticate;
   readonly sessionOf: SessionOf;
-  /** SQL that calls `db-pre-request`. */
-  readonly preRequest: string | null;
+  /** The call of `db-pre-request`. */
+  readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
 }
 

@@ -15,20 +15,20 @@ export interface IncomingLimits {
 const EMPTY = Buffer.alloc(0);
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
 
-const tooLarge = (limit: number): Error =>
+const tooLarge = (limit: number, setting: string): Error =>
   apiError('AURA101', 'The request body is too large', {
     details: `At most ${limit} bytes are read.`,
-    hint: 'Send it in parts, or raise server-max-body-size.',
+    hint: `Send it in parts, or raise ${setting}.`,
     // the rest of the body is not read, so that the connection cannot be used again
     headers: { Connection: 'close' },
   });
 
-function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
+function readBody(incoming: IncomingMessage, limit: number, setting: string): Promise<Buffer> {
   const announced = Number(incoming.headers['content-length'] ?? Number.NaN);
   if (announced === 0) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
     if (announced > limit) {
-      reject(tooLarge(limit));
+      reject(tooLarge(limit, setting));
       return;
     }
     const chunks: Buffer[] = [];
@@ -37,7 +37,7 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
       size += chunk.length;
       if (size > limit) {
         incoming.pause();
-        reject(tooLarge(limit));
+        reject(tooLarge(limit, setting));
         return;
       }
       chunks.push(chunk);
@@ -49,6 +49,14 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Buffer> {
     incoming.once('error', cut);
   });
 }
+
+/** A query string is parsed, which costs more than to hand a body on: it may be only some times as long as a URL. */
+const URLS_A_BODY = 16;
+
+const readWithin = (incoming: IncomingMessage, byBody: boolean, limits: IncomingLimits): Promise<Buffer> =>
+  byBody
+    ? readBody(incoming, limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length')
+    : readBody(incoming, limits.serverMaxBodySize, 'server-max-body-size');
 
 /**
  * A read whose parameters do not fit into a URL: POST with `X-HTTP-Method-Override: GET`, or QUERY. Its body is
@@ -82,6 +90,10 @@ const FORM = 'application/x-www-form-urlencoded';
 const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
+/** The path and query of a request target, which for a proxy begins with the host (RFC 9112 section 3.2.2). */
+const targetOf = (url: string): string =>
+  url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
+
 /**
  * Reads a request. Rejects with ApiError AURA100, 101, 104, 105 and 106.
  */
@@ -90,7 +102,7 @@ export async function readIncoming(
   prefix: string,
   limits: IncomingLimits,
 ): Promise<RawRequest> {
-  const url = incoming.url ?? '/';
+  const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {
       details: `It has ${url.length} characters, at most ${limits.serverMaxUrlLength} are read.`,
@@ -106,7 +118,7 @@ export async function readIncoming(
     path: belowPrefix(at < 0 ? url : url.slice(0, at), prefix),
     query: at < 0 ? '' : url.slice(at + 1),
     headers: incoming.headers,
-    body: WITH_BODY.has(method) ? await readBody(incoming, limits.serverMaxBodySize) : EMPTY,
+    body: WITH_BODY.has(method) ? await readWithin(incoming, byBody, limits) : EMPTY,
   };
   return byBody ? asRead(raw) : raw;
 }

@@ -3,8 +3,9 @@
  */
 import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { apiError } from '../errors/codes.ts';
 import type { RequestId } from '../observe/request-id.ts';
-import type { Answer } from '../response/respond.ts';
+import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
 import { serveRest } from './route.ts';
 
@@ -75,6 +76,12 @@ export function mountRest(
     });
     return toResponse(answer);
   };
+  app.notFound(() => {
+    const error = apiError('PGRST125', 'Invalid path specified in request URL', {
+      hint: `REST is served under ${prefix}.`,
+    });
+    return toResponse(respondError(error, context.settings().config.clientErrorVerbosity));
+  });
   const paths = prefix === '/' ? ['*'] : [prefix, `${prefix}/*`];
   for (const path of paths) app.all(path, (c) => handle(c.env.incoming, c.env.outgoing));
 }

@@ -1,6 +1,7 @@
 /**
- * Plans by shape: a request whose shape was seen before, for this role and under this catalog, finds its plan
- * and its SQL ready. A new catalog is a new key, so that a swap forgets everything that was planned before it.
+ * Plans by shape: a request whose shape was seen before, for this role and under this catalog and these settings,
+ * finds its plan and its SQL ready. A new catalog or new settings are new keys, so that a swap forgets everything
+ * that was planned before it.
  */
 import { LRUCache } from 'lru-cache';
 import type { Catalog } from '../catalog/types.ts';
@@ -22,9 +23,16 @@ export interface Prepared {
 
 export type Planned = Prepared | { readonly kind: 'info'; readonly plan: InfoPlan };
 
+/** What plans hold for. */
+export interface PlannedUnder {
+  readonly catalog: Catalog;
+  /** Any object that stays the same as long as the settings do. */
+  readonly settings: object;
+}
+
 export interface PlanCache {
   /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
-  readonly get: (catalog: Catalog, key: string, make: () => Plan) => Planned;
+  readonly get: (under: PlannedUnder, key: string, make: () => Plan) => Planned;
 }
 
 /** Bytes for a function's bytea parameter are sent as they are. */
@@ -38,9 +46,9 @@ function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<num
 /** A longer key or statement costs more to keep than to make again; it is hardly asked for twice. */
 const LONGEST_KEPT = 64 * 1024;
 
-/** A cache of at most `size` plans a catalog; 0 keeps none. */
+/** A cache of at most `size` plans for a catalog and settings; 0 keeps none. */
 export function createPlanCache(size: number): PlanCache {
-  const caches = new WeakMap<Catalog, LRUCache<string, Planned>>();
+  const caches = new WeakMap<Catalog, WeakMap<object, LRUCache<string, Planned>>>();
   const ids = new LRUCache<string, number>({ max: Math.max(size, 1) });
   let lastId = 0;
 
@@ -68,14 +76,24 @@ export function createPlanCache(size: number): PlanCache {
     };
   };
 
+  const cacheOf = ({ catalog, settings }: PlannedUnder): LRUCache<string, Planned> => {
+    let bySettings = caches.get(catalog);
+    if (!bySettings) {
+      bySettings = new WeakMap();
+      caches.set(catalog, bySettings);
+    }
+    let cache = bySettings.get(settings);
+    if (!cache) {
+      cache = new LRUCache({ max: size });
+      bySettings.set(settings, cache);
+    }
+    return cache;
+  };
+
   return {
-    get: (catalog, key, make) => {
+    get: (under, key, make) => {
       if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
-      let cache = caches.get(catalog);
-      if (!cache) {
-        cache = new LRUCache({ max: size });
-        caches.set(catalog, cache);
-      }
+      const cache = cacheOf(under);
       let planned = cache.get(key);
       if (!planned) {
         planned = prepare(make());

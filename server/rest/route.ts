@@ -16,7 +16,9 @@ import { isBatch } from './batch-document.ts';
 import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
+import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { blameNesting } from './nesting.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
 
@@ -56,7 +58,11 @@ export async function serveRest(
   try {
     answer = await serve(context, settings, incoming, signal, trace);
   } catch (error) {
-    const refusal = asApiError(context, error, requestId);
+    const refusal = discreet(
+      asApiError(context, error, requestId),
+      context.catalog(),
+      trace.identity?.role ?? null,
+    );
     errorCode = refusal.code;
     answer = respondError(refusal, config.clientErrorVerbosity);
   }
@@ -109,11 +115,14 @@ async function serve(
     timing.mark('transaction');
     return timing.onto(answer);
   }
-  const executed = await runWork(context.pool, {
+  const work = {
     ...taskOf(scene, ready, null),
     ...modeOf(scene, planned),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
+  };
+  const executed = await runWork(context.pool, work).catch((error: unknown) => {
+    throw blameNesting(error, work.values);
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);

@@ -6,7 +6,7 @@
 import type { Config } from '../config.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
-import type { InfoPlan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
 import type { Session } from '../query/session.ts';
 import {
   canonicalQuery,
@@ -38,7 +38,7 @@ export const shapeOf = ({ settings }: Scene, raw: RawRequest): RequestShape =>
 export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {
   const { context, settings, catalog, identity } = scene;
   const { role } = identity;
-  return context.plans.get(catalog, `${role}\0${shape.key}`, () =>
+  return context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
     planRequest({ catalog, role, options: settings.config }, parseRequest(raw, shape, settings.options)),
   );
 }
@@ -51,6 +51,7 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
   const session = settings.sessionOf(identity, raw, plan);
   return {
     session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
+    role: identity.role,
     preRequest: settings.preRequest,
     statements,
     key: id === null ? null : `${identity.role} ${id}`,
@@ -78,14 +79,18 @@ export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
     isolation: plan.isolation ?? isolationOf(role),
     readOnly: plan.readOnly,
     rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    ...transactionOf(scene),
+    ...transactionOf(scene, [plan]),
   };
 }
 
-/** What every transaction of a scene has in common. */
-export const transactionOf = ({ settings, identity, signal }: Scene) => ({
+/** What every transaction of a scene has in common; `plans` are those that it runs, null = not known yet. */
+export const transactionOf = (
+  { settings, identity, signal }: Scene,
+  plans: readonly (DatabasePlan | null)[],
+): Pick<TransactionMode, 'authenticated' | 'prepared' | 'taints' | 'signal'> => ({
   authenticated: identity.role !== settings.config.dbAnonRole,
   prepared: settings.config.dbPreparedStatements,
+  taints: settings.preRequest !== null || plans.some((plan) => plan?.kind !== 'read'),
   signal,
 });
 

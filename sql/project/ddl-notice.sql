@@ -3,6 +3,10 @@
 create or replace function aura.tell_of_ddl() returns event_trigger
 language plpgsql set search_path = '' as $$
 begin
+  -- what only fills or rebuilds is no change of the schema, and may come every minute
+  if tg_tag in ('REFRESH MATERIALIZED VIEW', 'REINDEX') then
+    return;
+  end if;
   -- temporary objects concern their own session only; a dropped one is not listed any more
   if tg_tag like 'DROP %' or exists (
     select from pg_event_trigger_ddl_commands() as command

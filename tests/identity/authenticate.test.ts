@@ -106,3 +106,43 @@ describe('a token without a role', () => {
     await expect(authenticate({ authorization: `Bearer ${signed}` }, settings)).rejects.toThrowError(refusal);
   });
 });
+
+describe('keys that are no tokens', () => {
+  const PUBLISHABLE = 'sb_publishable_0123456789abcdef';
+  const SECRET_KEY = 'sb_secret_0123456789abcdef';
+  const settings = { 'api-keys': [`${PUBLISHABLE}=visitor`, `${SECRET_KEY}=service_role`] };
+  const roleOf = async (credentials: Credentials) => (await authenticate(credentials, settings)).role;
+
+  test('a key runs as its role, in either header or in both', async () => {
+    expect(await roleOf({ apikey: PUBLISHABLE })).toBe('visitor');
+    expect(await roleOf({ authorization: `Bearer ${SECRET_KEY}` })).toBe('service_role');
+    expect(await roleOf({ apikey: PUBLISHABLE, authorization: `Bearer ${PUBLISHABLE}` })).toBe('visitor');
+    expect(authenticate({ apikey: PUBLISHABLE }, settings)).toEqual({
+      role: 'visitor',
+      claims: {},
+      claimsText: '{"role":"visitor"}',
+    });
+  });
+
+  test('a token beside a key says who asks', async () => {
+    const authorization = `Bearer ${await token({ role: 'author' })}`;
+    expect(await roleOf({ apikey: SECRET_KEY, authorization })).toBe('author');
+  });
+
+  test.each(['sb_secret_of-another-project', `${SECRET_KEY}x`])('the key %s is refused', async (key) => {
+    for (const credentials of [{ apikey: key }, { authorization: `Bearer ${key}` }]) {
+      expect(() => authenticate(credentials, settings)).toThrowError(
+        expect.objectContaining({ code: 'PGRST301', message: 'The API key is none of this server' }),
+      );
+    }
+  });
+
+  test('what is neither a key nor a token is somebody else’s', async () => {
+    expect(await roleOf({ apikey: 'some-gateway-key' })).toBe('anon');
+    expect(await roleOf({ apikey: SECRET_KEY, authorization: 'Basic dXNlcjpwYXNz' })).toBe('anon');
+  });
+
+  test('a key that could be guessed at once is no setting', () => {
+    expect(() => tokenConfig({ 'api-keys': ['short=anon'] })).toThrow('api-keys');
+  });
+});

@@ -3,8 +3,7 @@
  */
 import { createHmac, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { loadConfig } from '../../server/config.ts';
-import type { TokenConfig } from '../../server/identity/verify.ts';
+import { type Config, loadConfig } from '../../server/config.ts';
 
 export const SECRET = 'a-secret-for-tests-of-identity-0123456789';
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -14,7 +13,7 @@ export const encode = (value: unknown): string =>
   );
 
 /** Token settings by their names, on top of SECRET and the anonymous role `anon`. */
-export const tokenConfig = (settings: Record<string, unknown> = {}): TokenConfig =>
+export const tokenConfig = (settings: Record<string, unknown> = {}): Config =>
   loadConfig({ env: {}, flags: { 'jwt-secret': SECRET, 'db-anon-role': 'anon', ...settings } });
 
 /** A token signed by jose, as an identity provider would. */

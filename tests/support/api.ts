@@ -53,11 +53,11 @@ export const tokenFor = (as: string | Readonly<Record<string, unknown>>): string
 
 const isJson = (type: string | undefined): boolean => /^application\/(?:[\w.]+\+)?json\b/.test(type ?? '');
 
-function encodeBody(body: unknown): { content: string | Buffer | undefined; type: string | null } {
-  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) {
-    return { content: body, type: null };
-  }
-  return { content: JSON.stringify(body), type: 'application/json' };
+/** Bytes in any case: with a text for a body Node would write the headers in the body's encoding. */
+function encodeBody(body: unknown): { content: Buffer | undefined; type: string | null } {
+  if (body === undefined || Buffer.isBuffer(body)) return { content: body, type: null };
+  if (typeof body === 'string') return { content: Buffer.from(body), type: null };
+  return { content: Buffer.from(JSON.stringify(body)), type: 'application/json' };
 }
 
 function createRequest(port: number, prefix: string, agent: Agent): RequestApi {
@@ -65,7 +65,7 @@ function createRequest(port: number, prefix: string, agent: Agent): RequestApi {
     const { content, type } = encodeBody(body);
     const sent: Record<string, string | string[]> = {};
     if (type !== null) sent['Content-Type'] = type;
-    if (content !== undefined) sent['Content-Length'] = String(Buffer.byteLength(content));
+    if (content !== undefined) sent['Content-Length'] = String(content.length);
     if (as !== undefined) sent['Authorization'] = `Bearer ${tokenFor(as)}`;
     for (const [name, value] of Object.entries(headers)) {
       const before = Object.keys(sent).find((other) => other.toLowerCase() === name.toLowerCase()) ?? name;
@@ -130,7 +130,7 @@ export async function startApi(
   const load: Parameters<typeof serve>[0] = (fromDatabase) =>
     loadConfig({ env: {}, flags, database: fromDatabase });
   const { restPrefix } = load([]);
-  const running = await serve(load, { checked: false, version: 'test' });
+  const running = await serve(load, { checked: false, version: 'test', quiet: true });
   const port = Number(running.addresses[0]?.split(':').at(-1));
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   return {

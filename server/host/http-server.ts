@@ -1,0 +1,102 @@
+/**
+ * An HTTP server for a fetch handler. What never reaches the handler, because it is no HTTP that can be read, is
+ * refused here, with a body that says why like every other refusal.
+ */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { apiError, type Code } from '../errors/codes.ts';
+import type { ApiError } from '../errors/error.ts';
+import { systemCode } from '../errors/start.ts';
+
+/** What answers requests. */
+export type Fetch = Parameters<typeof getRequestListener>[0];
+
+export interface HttpServerOptions {
+  /** Bytes. */
+  readonly maxUrlLength: number;
+  /** Told of what the handler throws, which it should not. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Room for headers beside the longest URL: Node counts both together. */
+const HEADER_BYTES = 64 * 1024;
+
+const TYPE = 'application/json; charset=utf-8';
+
+/** What Node's parser says, by its codes; anything else is no HTTP. */
+const REFUSALS: ReadonlyMap<string, readonly [code: Code, message: string]> = new Map([
+  ['HPE_INVALID_EOF_STATE', ['AURA105', 'The request ended early']],
+  ['HPE_HEADER_OVERFLOW', ['AURA011', 'The URL and the headers are too long']],
+  ['ERR_HTTP_REQUEST_TIMEOUT', ['AURA012', 'The request did not arrive in time']],
+]);
+
+const NOT_HTTP = 'The request is not valid HTTP';
+
+function refusalOf(error: unknown): ApiError {
+  const [code, message] = REFUSALS.get(systemCode(error) ?? '') ?? ['AURA010', NOT_HTTP];
+  const reason = error instanceof Error && 'reason' in error ? String(error.reason) : null;
+  return apiError(code, message, { details: code === 'AURA010' ? reason : null });
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};
+
+function rawAnswer(refusal: ApiError): string {
+  const body = JSON.stringify(refusal.fields());
+  return [
+    `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status] ?? ''}`,
+    `Content-Type: ${TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `Proxy-Status: PostgREST; error=${refusal.code}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}
+
+const asResponse = (error: ApiError): Response =>
+  new Response(JSON.stringify(error.fields()), {
+    status: error.status,
+    headers: { 'Content-Type': TYPE, 'Proxy-Status': `PostgREST; error=${error.code}` },
+  });
+
+/** Makes a server; it does not listen yet. */
+export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpServerOptions): Server {
+  const answers = new WeakMap<Duplex, ServerResponse>();
+  const listener = getRequestListener(fetch, {
+    // HTTP/1.0 knows requests without a host
+    hostname: 'localhost',
+    errorHandler: (error) => {
+      if (error instanceof RequestError) {
+        return asResponse(apiError('AURA010', NOT_HTTP, { details: error.message }));
+      }
+      onDefect(error);
+      return asResponse(apiError('PGRSTX00', 'Internal server error'));
+    },
+  });
+  const options = { maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES, requireHostHeader: false };
+  const server = createServer(options, (incoming, outgoing) => {
+    answers.set(incoming.socket, outgoing);
+    // RFC 9112 section 3.2; Node would refuse it without a word
+    if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') {
+      incoming.socket.end(
+        rawAnswer(apiError('AURA010', NOT_HTTP, { details: 'The Host header is missing.' })),
+      );
+    } else {
+      void listener(incoming, outgoing);
+    }
+  });
+  // their size is bounded; beyond a number Node would leave headers out without a word
+  server.maxHeadersCount = 0;
+  server.on('clientError', (error, socket) => {
+    const answer = answers.get(socket);
+    const isAnswering = answer?.headersSent === true && !answer.writableFinished;
+    if (!socket.writable || isAnswering) socket.destroy();
+    else socket.end(rawAnswer(refusalOf(error)));
+  });
+  return server;
+}
