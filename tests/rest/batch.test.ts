@@ -84,6 +84,14 @@ const SETUP = `
   $$;
   create domain "text/html" as text;
   create function page() returns "text/html" language sql immutable as $$ select '<p>"hi" é</p>'::"text/html" $$;
+  create function promote() returns void language plpgsql as $$
+    begin
+      if current_setting('request.headers')::json ->> 'x-key' = 'open' then
+        perform set_config('role', 'authenticated', true);
+        perform set_config('request.jwt.claims', '{"sub": "ada"}', true);
+      end if;
+    end
+  $$;
   create function log_request() returns void language sql as $$
     insert into open_log values (current_setting('request.path', true), current_setting('request.method', true))
   $$;
@@ -673,6 +681,30 @@ describe('nothing but the transaction is shared', () => {
       { path: '/customer', method: 'POST' },
       { path: '/customer', method: 'PATCH' },
     ]);
+  });
+
+  test('a pre-request function that changes the role does so for each request, and for no other batch', async () => {
+    await database.query(`insert into customer (owner, name) values ('ada', 'hers')`);
+    const own = await startApi(database, { 'db-pre-request': 'promote', 'db-pool': 1 });
+    const requests = [
+      get('/customer?select=name'),
+      { method: 'PATCH', path: '/customer?name=eq.{#/0/body/0/name}', body: { phone: '1' } },
+      get('/customer?select=name,phone', { headers: { 'If-Match': '*' } }),
+    ];
+    const send = (headers: Record<string, string>) =>
+      own.request('POST', '/', { headers: { ...TYPE, ...headers }, body: JSON.stringify({ requests }) });
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const promoted = await send({ 'X-Key': 'open' });
+        expect(promoted.status, promoted.body).toBe(200);
+        expect(promoted.json.results[2].body).toEqual([{ name: 'hers', phone: '1' }]);
+        const anonymous = await send({});
+        expect(anonymous.status).toBe(401);
+        expect(anonymous.json).toMatchObject({ code: '42501', step: { index: 0 } });
+      }
+    } finally {
+      await own.close();
+    }
   });
 
   test('batches of different people on few connections do not mix', async () => {

@@ -68,6 +68,12 @@ const SETUP = `
       return 1;
     end
   $$;
+  create function promote() returns void language plpgsql as $$
+    begin
+      perform set_config('role', 'authenticated', true);
+      perform set_config('request.jwt.claims', '{"sub": "ada"}', true);
+    end
+  $$;
   create function tag_by_version() returns void language plpgsql as $$
     begin
       if current_setting('request.path') = '/place' then
@@ -574,6 +580,23 @@ describe('writes', () => {
     } finally {
       await own.close();
     }
+  });
+
+  test('look and write are made as whom the pre-request function makes of the caller', async () => {
+    const own = await startApi(database, { 'db-pre-request': 'promote', 'db-pool': 1 });
+    const path = '/document?id=eq.1&select=id,title';
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const { etag = '' } = (await own.request('GET', path)).headers;
+        const send = () =>
+          own.request('PATCH', path, { headers: { 'If-Match': etag }, body: { title: `${round}` } });
+        expect((await send()).status).toBe(204);
+        expect((await send()).status).toBe(412);
+      }
+    } finally {
+      await own.close();
+    }
+    expect(await title(1)).toBe('2');
   });
 
   test('a batch holds to the conditions of its requests', async () => {
