@@ -12,7 +12,7 @@ import { type Account, findServerAccount } from './embedded/account.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { diskFull, isDiskFull } from './embedded/failure.ts';
 import { makePrivate, openHome, placeHome } from './embedded/folder.ts';
-import { initialise, PASSWORD_FILE } from './embedded/initialise.ts';
+import { initialise, PASSWORD_FILE, SUPERUSER_FILE } from './embedded/initialise.ts';
 import { holdLock } from './embedded/lock.ts';
 import {
   findPostmaster,
@@ -21,7 +21,7 @@ import {
   startPostmaster,
   stopPostmaster,
 } from './embedded/postmaster.ts';
-import { StartError } from './errors/start.ts';
+import { StartError, systemCode } from './errors/start.ts';
 import { freeLoopback } from './host/port.ts';
 import { isAlive } from './host/process.ts';
 
@@ -30,7 +30,7 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   /** The TCP port on the loopback addresses; `null`: by socket only. */
   readonly port: number | null;
-  /** The superuser's name, which a folder keeps from its first start on; `postgres` if not given. */
+  /** The superuser's name, which a folder keeps from its first start on; `postgres` where none is given. */
   readonly superuser?: string | undefined;
   /** For tests: nothing is made durable, and `stop` deletes the folder. */
   readonly throwaway?: boolean;
@@ -138,6 +138,19 @@ const loadPassword = async (home: string): Promise<string> => {
   }
 };
 
+/** @throws StartError if the home was made for another superuser */
+const requireSuperuser = async (home: string, superuser: string): Promise<void> => {
+  const made = await readFile(join(home, SUPERUSER_FILE), 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return 'postgres';
+    throw error;
+  });
+  if (made === superuser) return;
+  throw new StartError(
+    `The database in ${home} belongs to a project of another kind: its superuser is ${made}, not ${superuser}.`,
+    'Choose another folder with --data-dir, or delete this one with all that is in it.',
+  );
+};
+
 const startIn = async (
   home: string,
   account: Account | null,
@@ -150,6 +163,7 @@ const startIn = async (
     say(`Making a PostgreSQL data folder in ${home}`);
     await initialise(home, binaries, account, superuser);
   }
+  await requireSuperuser(home, superuser);
   const password = await loadPassword(home);
   const port = options.port ?? SOCKET_PORT;
   const socketDir = await placeSocket(home, port, account);

@@ -34,18 +34,25 @@ export function createReloader(
   /** The channel listened to; null = none. */
   let channel: string | null = null;
   let started = false;
+  let stopped = false;
+  let listening: Promise<void> = Promise.resolve();
 
-  const listen = async (): Promise<void> => {
+  const listenAsConfigured = async (): Promise<void> => {
     const { dbChannelEnabled, dbChannel, dbUri } = settings.current().config;
     const wanted = dbChannelEnabled ? dbChannel : null;
-    if (wanted === channel) return;
+    if (stopped || wanted === channel) return;
     channel = wanted;
     await listener?.close();
     listener = null;
-    if (wanted === null) return;
+    if (stopped || wanted === null) return;
     const channels = [wanted, OWN_CHANNEL];
     listener = startListening({ dbUri, channels, onNotification, onListening }, observe);
     await listener.attempted;
+  };
+  // one after another, or a change amid a change would leave a listener that nobody closes
+  const listen = (): Promise<void> => {
+    listening = listening.then(listenAsConfigured);
+    return listening;
   };
   const reload = async (what: 'catalog' | 'config', by: string): Promise<void> => {
     observe({ kind: 'reload asked', what, by });
@@ -74,6 +81,7 @@ export function createReloader(
     reload,
     hears: () => listener?.isListening() ?? true,
     stop: async () => {
+      stopped = true;
       await listener?.close();
       await holder.stop();
     },

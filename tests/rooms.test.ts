@@ -46,7 +46,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   hono: ['server/app.ts', 'server/rest/mount.ts', 'server/admin/route.ts'],
   jose: ['server/identity'],
   'json-p3': ['server/config/role-path.ts'],
-  'lru-cache': ['server/identity/verify.ts', 'server/rest/planned.ts'],
+  'lru-cache': ['server/identity/verify.ts', 'server/rest/planned.ts', 'server/rest/level-statements.ts'],
   'openapi3-ts': ['server/openapi'],
   pg: ['server/execute/pool.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],

@@ -153,10 +153,8 @@ const printBanner = async (
   }
 };
 
-/** Unless the event trigger of sql/project/ddl-notice.sql has done so. */
-const ASK_FOR_RELOAD = `
-  select pg_notify($1, 'reload schema')
-  where not exists (select from pg_event_trigger where evtname = 'aura_ddl')`;
+/** Settings too, which a migration may have set on a role: no event trigger tells of that. */
+const ASK_FOR_RELOAD = "select pg_notify($1, 'reload config')";
 
 /** Applies changes of the folder one after the other and has the server read the schema anew. */
 const createUpdater = (

@@ -148,6 +148,11 @@ export const databaseSettings = {
     reloadable: true,
     inDatabase: true,
   }),
+  'db-max-nested-objects': ownSetting(integer(1, 10_000_000), 50_000, {
+    description: 'The most objects, at all levels together, that the body of one nested write may hold.',
+    reloadable: true,
+    inDatabase: true,
+  }),
   'db-max-filters': ownSetting(integer(0), 200, {
     description:
       'The most filters, in all its embeds and logical groups together, that one request may carry.',

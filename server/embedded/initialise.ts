@@ -15,6 +15,9 @@ import { makePrivate } from './folder.ts';
 /** The file in the home that keeps the superuser's password. */
 export const PASSWORD_FILE = 'password';
 
+/** The file in the home that keeps the superuser's name; a home without it was made for `postgres`. */
+export const SUPERUSER_FILE = 'superuser';
+
 const runInitdb = async (
   binaries: Binaries,
   args: string[],
@@ -62,6 +65,7 @@ export const initialise = async (
     );
     if (failure !== null) throw explainFailure(failure, "Making PostgreSQL's data folder", home);
     await writeFile(join(home, PASSWORD_FILE), password, { mode: 0o600 });
+    await writeFile(join(home, SUPERUSER_FILE), superuser);
     await rename(fresh, join(home, 'data'));
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });

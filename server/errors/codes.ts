@@ -231,6 +231,26 @@ export const codes = {
     'If-Match or If-None-Match is malformed, or comes with a request that it cannot be a condition of.',
     'Send entity tags as an answer gave them, with GET, HEAD, PATCH, PUT or DELETE of a relation.',
   ),
+  AURA140: entry(
+    400,
+    'A value of a nested body is not what its embed takes, or two embeds of an object have one name.',
+    'Give a to-one embed an object or null and a to-many embed an array of objects; tell embeds apart by aliases.',
+  ),
+  AURA141: entry(
+    413,
+    'A nested body has more objects than `db-max-nested-objects`, or more places for them than one request may have.',
+    'Send it in several requests, or raise the setting.',
+  ),
+  AURA142: entry(
+    400,
+    'An object of a nested body gives a key column another value than the row has that it is joined to.',
+    'Leave the column out: it is filled from the other row.',
+  ),
+  AURA143: entry(
+    409,
+    'An object of a nested body did not become a row of its own; nothing was written.',
+    'Look for triggers that skip rows, and whether the row that exists already may be seen.',
+  ),
   // catalog (plan)
   PGRST200: entry(
     400,
@@ -262,6 +282,11 @@ export const codes = {
     403,
     'The relation is not protected by Row-Level Security and `require-rls` is on.',
     'Enable Row-Level Security on the table, make the view security_invoker, or waive the rule in its comment.',
+  ),
+  AURA201: entry(
+    400,
+    'Rows cannot be written along this relationship.',
+    'Nested bodies follow foreign keys; write what a function or a read-only view shows in its own tables.',
   ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),

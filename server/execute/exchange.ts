@@ -49,6 +49,16 @@ export class DatabaseError extends Error {
 /** The connection ended before the server had answered. */
 export class ConnectionLostError extends Error {
   override readonly name = 'ConnectionLostError';
+  /**
+   * How far the exchange had come: `unsent`, or the server said goodbye before anything else, so that nothing of it
+   * was done; `unanswered`, without a word; `begun`.
+   */
+  readonly progress: 'unsent' | 'unanswered' | 'begun';
+
+  constructor(message: string, progress: ConnectionLostError['progress'], cause?: unknown) {
+    super(message, { cause });
+    this.progress = progress;
+  }
 }
 
 /** What an exchange came to. */
@@ -77,6 +87,8 @@ interface Running {
   at: number;
   /** That step is bound to its values. */
   bound: boolean;
+  /** The server has answered something. */
+  begun: boolean;
   error: DatabaseError | null;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
@@ -91,6 +103,8 @@ const COMMAND_COMPLETE = code('C');
 const EMPTY_QUERY = code('I');
 const ERROR_RESPONSE = code('E');
 const READY_FOR_QUERY = code('Z');
+/** Notices and notifications come at any time. */
+const ASIDE: ReadonlySet<number> = new Set([code('N'), code('A'), code('S')]);
 
 /** The driver's connection as far as it is used here. */
 export interface DriverConnection {
@@ -159,7 +173,7 @@ export class Exchanger {
     if (this.#running) throw new Error('an exchange is already running on this connection');
     return new Promise((resolve, reject) => {
       if (this.#stream.destroyed) {
-        reject(new ConnectionLostError('the connection is closed'));
+        reject(new ConnectionLostError('the connection is closed', 'unsent'));
         return;
       }
       const cleans = this.#tainted && this.#status === 'I';
@@ -172,6 +186,7 @@ export class Exchanger {
           rows,
           at: cleans ? -1 : 0,
           bound: false,
+          begun: false,
           error: null,
           resolve,
           reject,
@@ -249,6 +264,7 @@ export class Exchanger {
       this.#passOn(type, payload);
       return;
     }
+    if (!running.begun && type !== ERROR_RESPONSE && !ASIDE.has(type)) running.begun = true;
     switch (type) {
       case DATA_ROW:
         running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
@@ -319,10 +335,10 @@ export class Exchanger {
     const running = this.#running;
     this.#running = null;
     // what the server said before it hung up explains more than that it did
-    running?.reject(
-      new ConnectionLostError(running.error?.message ?? 'the connection was closed', {
-        cause: running.error,
-      }),
-    );
+    if (!running) return;
+    const { error, begun } = running;
+    // answers come in order: what was done before the goodbye would have been told before it
+    const progress = begun ? 'begun' : error === null ? 'unanswered' : 'unsent';
+    running.reject(new ConnectionLostError(error?.message ?? 'the connection was closed', progress, error));
   }
 }

@@ -96,7 +96,8 @@ export function startListening(options: ListenOptions, observe: Observe): Listen
     close: async () => {
       closed = true;
       clearTimeout(retry);
-      const closing = current?.close();
+      // a connection that is lost already has nothing more to say
+      const closing = Promise.resolve(current?.close()).catch(() => undefined);
       // an attempt that goes on may take its time to notice
       if (isListening) await closing;
       isListening = false;

@@ -22,6 +22,8 @@ export interface PoolOptions {
 /** A connection that was lent to one request. */
 export interface Lease {
   readonly run: (steps: readonly Step[]) => Promise<Outcome>;
+  /** How many times `run` was called. */
+  readonly trips: () => number;
   /** Parses the steps' statements anew at their next use. */
   readonly forget: (steps: readonly Step[]) => void;
   /** What runs may change settings of the session: they are undone before the connection's next use. */
@@ -85,6 +87,37 @@ const GRACE_MS = 2000;
 
 const RETRY_AFTER = { 'Retry-After': '1' };
 
+/** One use of a connection; `giveBack` closes it where it is given an error. */
+function lend(
+  session: Session,
+  exchanger: Exchanger,
+  lent: Set<Session>,
+  giveBack: (broken?: Error) => void,
+): Lease {
+  let trips = 0;
+  lent.add(session);
+  return {
+    run: (steps) => {
+      trips += 1;
+      return exchanger.run(steps);
+    },
+    trips: () => trips,
+    forget: (steps) => exchanger.forget(steps),
+    taint: () => exchanger.taint(),
+    cancel: () => sendCancel(session),
+    release: (broken) => {
+      lent.delete(session);
+      if (!broken && exchanger.idle) {
+        giveBack();
+        return;
+      }
+      // closed here and now: to say goodbye needs a server that listens
+      session.connection.stream.destroy();
+      giveBack(broken ?? new Error('the connection is in the middle of something'));
+    },
+  };
+}
+
 /** Lends connections of `db-uri`. */
 export function createPool(options: PoolOptions, observe: Observe): Pool {
   const pool = new pg.Pool({
@@ -102,6 +135,7 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
   const lent = new Set<Session>();
   const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
   const serials = new WeakMap<pg.PoolClient, number>();
+  const endings = new WeakMap<pg.PoolClient, ConnectionEvent>();
   let serial = 0;
   let reachable = true;
   const tell = (client: pg.PoolClient, event: ConnectionEvent): void =>
@@ -117,7 +151,9 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
     exchangers.set(client, new Exchanger(connection, options.dbMaxStatements));
     tell(client, 'established');
   });
-  pool.on('remove', (client) => tell(client, 'closed by idleness'));
+  pool.on('remove', (client) =>
+    tell(client, endings.get(client) ?? (pool.ending ? 'closed by shutdown' : 'closed by idleness')),
+  );
   observe({ kind: 'pool sized', max: options.dbPool });
 
   const refused = (cause: unknown): Error => {
@@ -157,24 +193,11 @@ export function createPool(options: PoolOptions, observe: Observe): Pool {
       }
       const exchanger = exchangers.get(client);
       if (!exchanger) throw new Error('the pool lent a connection that it did not announce');
-      const session = client as unknown as Session;
-      lent.add(session);
-      return {
-        run: (steps) => exchanger.run(steps),
-        forget: (steps) => exchanger.forget(steps),
-        taint: () => exchanger.taint(),
-        cancel: () => sendCancel(session),
-        release: (broken) => {
-          lent.delete(session);
-          if (!broken && exchanger.idle) {
-            client.release();
-            return;
-          }
-          // closed here and now: to say goodbye needs a server that listens
-          session.connection.stream.destroy();
-          client.release(broken ?? true);
-        },
-      };
+      const leased = client;
+      return lend(client as unknown as Session, exchanger, lent, (broken) => {
+        if (broken) endings.set(leased, 'closed by error');
+        leased.release(broken);
+      });
     },
     state: () => ({
       open: pool.totalCount,

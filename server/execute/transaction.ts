@@ -57,6 +57,8 @@ export interface Work extends Task, TransactionMode {
 
 export interface Executed {
   readonly result: ResultSet;
+  /** The main statement's rows as they came. */
+  readonly rows: readonly Row[];
   /** Rows that the planner expects; null = not asked. */
   readonly estimate: number | null;
 }
@@ -177,7 +179,7 @@ function mayDoAnew(
 /** Ends a transaction that failed or must not stay. */
 async function rollBack(lease: Lease): Promise<void> {
   const { status } = await lease.run([ROLLBACK]);
-  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended');
+  if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended', 'begun');
 }
 
 /** Ends a failed transaction, so that the connection can be used again. */
@@ -190,6 +192,7 @@ function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
   const own: readonly Row[] = rows[trip.main] ?? [];
   return {
     result: columns ? decodeResult(own, columns) : { ...decodeResult([], []), body: decodePlan(own) },
+    rows: own,
     estimate: trip.estimate === null ? null : decodeEstimate(rows[trip.estimate] ?? []),
   };
 }
@@ -275,12 +278,17 @@ const lost = (cause: unknown): Error =>
 const abandoned = (cause?: unknown): Error =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
+/** How often a request may come upon a connection that the server had closed while it lay idle. */
+const MOST_FAREWELLS = 3;
+
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
 async function withLease<T>(
   pool: Pool,
-  { signal, taints }: Pick<TransactionMode, 'signal' | 'taints'>,
+  mode: Pick<TransactionMode, 'signal' | 'taints' | 'readOnly'>,
   use: (lease: Lease) => Promise<T>,
+  farewells = 0,
 ): Promise<T> {
+  const { signal, taints } = mode;
   if (signal?.aborted) throw abandoned();
   const lease = await pool.acquire();
   let broken: Error | undefined;
@@ -295,20 +303,25 @@ async function withLease<T>(
     if (taints) lease.taint();
     return await use(lease);
   } catch (error) {
-    const isLost = error instanceof ConnectionLostError;
-    if (isLost) broken ??= error;
-    if (signal?.aborted && (isLost || error instanceof ApiError)) throw abandoned(error);
-    throw isLost ? lost(error) : error;
+    if (!(error instanceof ConnectionLostError)) {
+      throw signal?.aborted && error instanceof ApiError ? abandoned(error) : error;
+    }
+    broken ??= error;
+    if (signal?.aborted) throw abandoned(error);
+    // what only reads may be done twice
+    const isIdle = error.progress === 'unsent' || (error.progress === 'unanswered' && mode.readOnly);
+    if (!isIdle || lease.trips() > 1 || farewells === MOST_FAREWELLS) throw lost(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);
   }
+  return withLease(pool, mode, use, farewells + 1);
 }
 
 /**
  * Runs several tasks in one transaction, which is committed (or, by its mode, rolled back) when `body` resolves
- * and rolled back when it rejects. `body` may be called a second time, after a rollback, where a prepared
- * statement had become stale. Rejects with what `body` rejects with, and with ApiError as `runWork` does.
+ * and rolled back when it rejects. `body` may be called again, after a rollback, where a prepared statement had
+ * become stale, or where nothing had begun yet. Rejects with what `body` rejects with, and with ApiError as `runWork` does.
  */
 export async function runTransaction<T>(
   pool: Pool,

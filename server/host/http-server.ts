@@ -22,6 +22,8 @@ export interface HttpServerOptions {
 /** Room for headers beside the longest URL: Node counts both together. */
 const HEADER_BYTES = 64 * 1024;
 
+const LINGER_MILLISECONDS = 2000;
+
 const TYPE = 'application/json; charset=utf-8';
 
 /** What Node's parser says, by its codes; anything else is no HTTP. */
@@ -92,11 +94,21 @@ export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpS
   });
   // their size is bounded; beyond a number Node would leave headers out without a word
   server.maxHeadersCount = 0;
+  const refused = new WeakSet<Duplex>();
   server.on('clientError', (error, socket) => {
+    // more of what was refused already
+    if (refused.has(socket)) return;
     const answer = answers.get(socket);
     const isAnswering = answer?.headersSent === true && !answer.writableFinished;
-    if (!socket.writable || isAnswering) socket.destroy();
-    else socket.end(rawAnswer(refusalOf(error)));
+    if (!socket.writable || isAnswering) {
+      socket.destroy();
+      return;
+    }
+    refused.add(socket);
+    socket.end(rawAnswer(refusalOf(error)));
+    // who is still sending would lose the answer if the connection broke off at once
+    const linger = setTimeout(() => socket.destroy(), LINGER_MILLISECONDS);
+    socket.once('close', () => clearTimeout(linger));
   });
   return server;
 }

@@ -9,6 +9,7 @@ export interface PlanOptions {
   readonly dbAggregatesEnabled: boolean;
   readonly dbPlanEnabled: boolean;
   readonly dbMaxEmbedDepth: number;
+  readonly dbMaxNestedObjects: number;
   readonly urlUseLegacyTargetNames: boolean;
   readonly requireRls: 'enforce' | 'warn' | 'off';
 }

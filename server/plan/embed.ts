@@ -205,13 +205,23 @@ function findRelationship(
   parent: QualifiedName,
   item: SelectEmbed,
 ): Relationship {
+  const found = matchRelationship(context, schema, parent, item);
+  if (found === null) throw notRelated(context, schema, parent, item);
+  return found;
+}
+
+/** The one relationship that an embed means; null where there is none. Throws PGRST201 where there are several. */
+export function matchRelationship(
+  context: PlanContext,
+  schema: string,
+  parent: QualifiedName,
+  item: SelectEmbed,
+): Relationship | null {
   const all = context.catalog.relationships.get(nameKey(parent.schema, parent.name)) ?? [];
   const inSchema = all.filter((relationship) => isIn(relationship, schema));
   const found = inSchema.filter((relationship) => answers(relationship, item));
-  const [only] = found;
-  if (only === undefined) throw notRelated(context, schema, parent, item);
   if (found.length > 1) throw ambiguous(context, parent, item, found);
-  return only;
+  return found[0] ?? null;
 }
 
 function notRelated(context: PlanContext, schema: string, parent: QualifiedName, item: SelectEmbed): Error {

@@ -24,15 +24,14 @@ export function returningColumns(read: ReadPlan, primaryKey: readonly string[]):
   return [...new Set([...selected, ...joined, ...primaryKey])].sort();
 }
 
+/** PGRST204. */
+export const unknownColumn = (relation: Relation, name: string): Error =>
+  apiError('PGRST204', `Could not find the '${name}' column of '${relation.name.name}' in the schema cache`);
+
 function targets(context: PlanContext, relation: Relation, names: readonly string[]): TargetColumn[] {
   return names.map((name) => {
     const column = relation.columns.get(name);
-    if (!column) {
-      throw apiError(
-        'PGRST204',
-        `Could not find the '${name}' column of '${relation.name.name}' in the schema cache`,
-      );
-    }
+    if (!column) throw unknownColumn(relation, name);
     return planTarget(context, column);
   });
 }
@@ -68,7 +67,8 @@ function refuseUnlessByPrimaryKey(request: Request, relation: Relation): void {
   }
 }
 
-const RESOLUTIONS = { 'merge-duplicates': 'merge', 'ignore-duplicates': 'ignore' } as const;
+/** What becomes of rows that exist already, by the preference that asks for it. */
+export const RESOLUTIONS = { 'merge-duplicates': 'merge', 'ignore-duplicates': 'ignore' } as const;
 
 /**
  * Plans a write of `relation`, whose answer is `read`.

@@ -14,9 +14,19 @@ import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { planMutation } from './mutate.ts';
 import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
+import { flatKeysOf, planNested } from './nested.ts';
 import { refuseUnprotected } from './protect.ts';
 import { legacyNames, planRead } from './read.ts';
-import type { Handler, InfoPlan, Plan, ReadPlan, RelationPlan, RoutinePlan, WritePlan } from './types.ts';
+import type {
+  Handler,
+  InfoPlan,
+  NestedPlan,
+  Plan,
+  ReadPlan,
+  RelationPlan,
+  RoutinePlan,
+  WritePlan,
+} from './types.ts';
 
 /** Plans a request. Throws ApiError for everything that the catalog cannot satisfy. */
 export function planRequest(context: PlanContext, request: Request): Plan {
@@ -25,7 +35,9 @@ export function planRequest(context: PlanContext, request: Request): Plan {
     case 'read':
       return planRelation(context, request, action);
     case 'mutate':
-      return planWrite(context, request, action);
+      return action.mutation === 'insert'
+        ? planInsert(context, request, action)
+        : planWrite(context, request, action);
     case 'call':
       return planRoutine(context, request, action);
     case 'root':
@@ -154,6 +166,22 @@ function planWrite(
     mediaType,
     readOnly: false,
   };
+}
+
+/** An insert of rows, or of a body that nests rows of other relations. */
+function planInsert(
+  context: PlanContext,
+  request: Request,
+  action: Extract<Action, { kind: 'mutate' }>,
+): WritePlan | NestedPlan {
+  const keys = flatKeysOf(context, request, { schema: request.schema, name: action.relation });
+  if (keys === null) return planWrite(context, request, action);
+  const { payload } = request;
+  const isObject = (payload?.kind === 'json' || payload?.kind === 'unread json') && payload.isObject;
+  const write = planWrite(context, { ...request, payload: { kind: 'json', keys, isObject } }, action);
+  const { mutate } = write;
+  if (mutate.kind !== 'insert') throw new Error(`an insert was planned as ${mutate.kind}`);
+  return planNested(context, request, write, mutate);
 }
 
 /** The relation whose columns and relationships a function's rows have, as far as it has any. */

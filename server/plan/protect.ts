@@ -24,10 +24,14 @@ function relationsOf(context: PlanContext, plan: ReadPlan): Relation[] {
 }
 
 /** Throws AURA200 if the plan, or the relation that is written, is not protected for the role. */
-export function refuseUnprotected(context: PlanContext, written: Relation | null, plan: ReadPlan): void {
+export const refuseUnprotected = (context: PlanContext, written: Relation | null, plan: ReadPlan): void =>
+  refuseUnprotectedRelations(context, [...(written ? [written] : []), ...relationsOf(context, plan)]);
+
+/** Throws AURA200 if one of the relations is not protected for the role. */
+export function refuseUnprotectedRelations(context: PlanContext, relations: readonly Relation[]): void {
   if (context.options.requireRls !== 'enforce') return;
   const role = context.catalog.roles.get(context.role);
-  for (const relation of [...(written ? [written] : []), ...relationsOf(context, plan)]) {
+  for (const relation of relations) {
     if (!isServable(relation, role)) throw unprotected(context, relation);
   }
 }

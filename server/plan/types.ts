@@ -6,7 +6,9 @@ import type { QualifiedName } from '../names.ts';
 import type {
   AggregateFunction,
   Comparison,
+  EmbedOption,
   JsonStep,
+  Located,
   MediaType,
   Mutation,
   Operand,
@@ -179,7 +181,15 @@ export interface DeletePlan {
   readonly returning: readonly string[];
 }
 
-export type MutatePlan = InsertPlan | UpdatePlan | DeletePlan;
+/** Rows that were written before and come in the body: only what is answered of them is left to do. */
+export interface WrittenPlan {
+  readonly kind: 'written';
+  readonly relation: QualifiedName;
+  readonly columns: readonly Pick<TargetColumn, 'name' | 'type'>[];
+  readonly primaryKey: readonly string[];
+}
+
+export type MutatePlan = InsertPlan | UpdatePlan | DeletePlan | WrittenPlan;
 
 /** One argument by name; a variadic one takes all values of its name. */
 export interface PlannedArgument {
@@ -257,10 +267,48 @@ export interface RoutinePlan extends PlanBase {
   readonly head: boolean;
 }
 
+/** A write whose body nests rows of other relations; what they are is planned with the body at hand. */
+export interface NestedPlan {
+  readonly kind: 'nested';
+  /** The root's rows as if they were written alone. */
+  readonly write: WritePlan & { readonly mutate: InsertPlan };
+  /** What is answered of the root's rows, once they are written. */
+  readonly answer: WritePlan & { readonly mutate: WrittenPlan };
+  /** The answer has the structure of the body, of these columns each; else it is what `write` reads. */
+  readonly mirrors: boolean;
+  /** Keys of the root's objects that count; null = all. */
+  readonly only: readonly string[] | null;
+  readonly options: readonly Located<EmbedOption>[];
+}
+
+/** A column of a level's rows. The first source that has a value for a row gives it. */
+export interface LevelColumn {
+  readonly name: string;
+  readonly type: string;
+  /** Members of the row's object that hold the keys of other rows. */
+  readonly members: readonly string[];
+  /** How the body's own value is read; null where no row has one. */
+  readonly given: TargetColumn | null;
+}
+
+/** The rows of one place in a nested body that have the same columns; each comes as an object with a number. */
+export interface LevelPlan {
+  readonly relation: QualifiedName;
+  readonly columns: readonly LevelColumn[];
+  /** The member that holds the row's number; begins no name of a column. */
+  readonly number: string;
+  readonly conflict: InsertPlan['conflict'];
+  readonly applyDefaults: boolean;
+  /** Columns that come back as text, in this order. */
+  readonly keys: readonly string[];
+  /** What of the row comes back as one JSON object; null = nothing. */
+  readonly row: { readonly select: readonly PlannedSelect[]; readonly stripped: boolean } | null;
+}
+
 /** Answered from the catalog alone. */
 export type InfoPlan =
   | { readonly kind: 'allow'; readonly allow: string }
   | { readonly kind: 'root'; readonly head: boolean; readonly schema: string; readonly profiled: boolean };
 
 export type DatabasePlan = RelationPlan | WritePlan | RoutinePlan;
-export type Plan = DatabasePlan | InfoPlan;
+export type Plan = DatabasePlan | NestedPlan | InfoPlan;

@@ -36,7 +36,7 @@ const loadState = async (connection: Connection, folder: SupabaseFolder): Promis
   const seeds = await connection.query('select path, hash from supabase_migrations.seed_files');
   const roles = await connection.query('select from aura.migrations where name = $1', [rolesName(folder)]);
   const leftOut = await connection.query(
-    'select script, line, extension, statement, makes from aura.left_out order by at, script, line',
+    'select script, line, extension, statement, makes from aura.left_out order by id',
   );
   return {
     migrations: new Map(

@@ -109,8 +109,10 @@ const loadNamed = async ({ folder, prefix }: Found, name: string): Promise<Scrip
 const loadMigrations = async (found: Found, warnings: string[]): Promise<SupabaseMigration[]> => {
   const migrations: SupabaseMigration[] = [];
   const byVersion = new Map<string, string>();
-  for (const [index, name] of (await namesIn(join(found.folder, 'migrations'))).entries()) {
-    if (!name.endsWith('.sql') || name.startsWith('.')) continue;
+  const names = (await namesIn(join(found.folder, 'migrations'))).filter(
+    (name) => name.endsWith('.sql') && !name.startsWith('.'),
+  );
+  for (const [index, name] of names.entries()) {
     const [, version = '', label = ''] = MIGRATION_NAME.exec(name) ?? [];
     const path = `migrations/${name}`;
     if (version === '') {

@@ -37,7 +37,7 @@ const kindOf = ({ text }: Statement): StatementKind => {
       return second === 'extension' ? 'extension' : 'ordinary';
     case 'alter':
     case 'drop':
-      if (second === 'event' && third === 'trigger') return 'privileged';
+      if (second === 'publication' || (second === 'event' && third === 'trigger')) return 'privileged';
       return second === 'extension' ? 'extension' : 'ordinary';
     case 'comment':
       return second === 'on' && third === 'extension' ? 'extension' : 'ordinary';
@@ -145,6 +145,9 @@ const runOrdinary = async (run: Run, statement: Statement): Promise<void> => {
   }
 };
 
+const runAsLogin = (run: Run, statement: Statement): Promise<void> =>
+  asLogin(run.connection, () => runOrdinary(run, statement));
+
 /** Whoever ends a transaction begins the next one: a file never runs without. */
 const endTransaction = async (run: Run, statement: Statement, how: 'commit' | 'rollback'): Promise<void> => {
   try {
@@ -165,14 +168,6 @@ const runAlone = async (run: Run, statement: Statement): Promise<void> => {
     run.committedAt = lineOf(script.text, statement.end) + 1;
   } catch (error) {
     judge(run, statement, error, '');
-  }
-};
-
-const runAsLogin = async (run: Run, statement: Statement): Promise<void> => {
-  try {
-    await asLogin(run.connection, () => run.connection.query(statement.text));
-  } catch (error) {
-    fail(run, statement, error);
   }
 };
 

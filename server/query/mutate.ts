@@ -1,7 +1,14 @@
 /**
  * Writes as SQL: one statement from the JSON of the body to the changed rows.
  */
-import type { DeletePlan, InsertPlan, MutatePlan, TargetColumn, UpdatePlan } from '../plan/types.ts';
+import type {
+  DeletePlan,
+  InsertPlan,
+  MutatePlan,
+  TargetColumn,
+  UpdatePlan,
+  WrittenPlan,
+} from '../plan/types.ts';
 import { column, condition, type Qualifier, transformed, where } from './filter.ts';
 import {
   type Fragment,
@@ -22,7 +29,7 @@ const BODY: Qualifier = { schema: null, relation: 'pgrst_body' };
 const PAIRS_A_CALL = 50;
 
 /** One jsonb object with the defaults of all columns that have one. */
-function defaults(columns: readonly TargetColumn[]): Fragment {
+export function defaults(columns: readonly TargetColumn[]): Fragment {
   const pairs = columns.flatMap((item) =>
     item.default === null ? [] : [sql`${literal(item.name)}, ${fromCatalog(item.default)}`],
   );
@@ -169,6 +176,14 @@ function remove(plan: DeletePlan): Fragment {
   return sql`delete from ${qualified(plan.relation)}${holds}${returning(of, plan.returning)}`;
 }
 
+/** Rows that were written before, as they came back. */
+function written({ columns }: WrittenPlan): Fragment {
+  const body = parameter({ kind: 'body' });
+  if (columns.length === 0) return sql`select from json_array_elements(${body}::json)`;
+  const typed = columns.map((item) => sql`${name(item.name)} ${fromCatalog(item.type)}`);
+  return sql`select ${names(columns)} from json_to_recordset(${body}::json) as pgrst_item(${list(typed)})`;
+}
+
 /** The statement that writes, returning what its answer needs. */
 export function renderMutation(plan: MutatePlan): Fragment {
   switch (plan.kind) {
@@ -178,5 +193,7 @@ export function renderMutation(plan: MutatePlan): Fragment {
       return update(plan);
     case 'delete':
       return remove(plan);
+    case 'written':
+      return written(plan);
   }
 }

@@ -47,7 +47,8 @@ function aggregated(aggregate: AggregateFunction | null, to: string | null, valu
 const selectValue = (of: Qualifier, item: PlannedSelect): Fragment =>
   cast(item.cast, transformed(item.field.transform, field(of, item.field)));
 
-function selectItem(of: Qualifier, item: PlannedSelect): Fragment {
+/** A selected field as a column of the select. */
+export function selectItem(of: Qualifier, item: PlannedSelect): Fragment {
   const counted = item.aggregate === 'count' && item.field.name === '*' && !item.field.fullRow;
   const value = counted ? sql`*` : selectValue(of, item);
   return sql`${aggregated(item.aggregate, item.aggregateCast, value)}${alias(item.alias)}`;

@@ -150,7 +150,11 @@ function callStatement(plan: RoutinePlan) {
 /** The primary key of a single written row as JSON, for the Location header. */
 function location(plan: WritePlan): Fragment {
   const { mutate } = plan;
-  if (mutate.kind !== 'insert' || plan.preferences.representation !== 'headers-only') return sql`null::json`;
+  if (
+    (mutate.kind !== 'insert' && mutate.kind !== 'written') ||
+    plan.preferences.representation !== 'headers-only'
+  )
+    return sql`null::json`;
   if (mutate.primaryKey.length === 0) return sql`null::json`;
   const keys = list(mutate.primaryKey.map(literal));
   return sql`case when count(*) = 1 then (

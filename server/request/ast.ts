@@ -147,6 +147,8 @@ export interface Argument {
 /** The body of a write or a call; its bytes are not part of the shape. */
 export type Payload =
   | { readonly kind: 'json'; readonly keys: readonly string[]; readonly isObject: boolean }
+  /** An array of objects whose keys differ, which only embeds may do. */
+  | { readonly kind: 'mixed json'; readonly keys: readonly string[] }
   /** Keys come from `columns`; the text itself is PostgreSQL's to parse. */
   | { readonly kind: 'unread json'; readonly isObject: boolean }
   /** A form as arguments of a function. */
@@ -182,9 +184,16 @@ export type MediaType =
 
 export type PlanOption = 'analyze' | 'verbose' | 'settings' | 'buffers' | 'wal';
 
+/** How the rows of an embed of the body are written: `embed.on_conflict` and `embed.resolution`. */
+export type EmbedOption =
+  | { readonly kind: 'on_conflict'; readonly columns: readonly string[] }
+  | { readonly kind: 'resolution'; readonly resolution: Preferences['resolution'] };
+
 /** A whole request, parsed. */
 export interface Request extends Shape {
   readonly action: Action;
+  /** `select` or `order` was given. */
+  readonly selects: boolean;
   readonly schema: string;
   /** The schema was chosen by a profile header, or is the first of several. */
   readonly profiled: boolean;
@@ -193,6 +202,7 @@ export interface Request extends Shape {
   /** `columns`, sorted; null = not given. */
   readonly columns: readonly string[] | null;
   readonly onConflict: readonly string[] | null;
+  readonly embedOptions: readonly Located<EmbedOption>[];
   /** `on`: the columns by which each object of a PATCH finds its row; null = one change for all rows. */
   readonly on: readonly string[] | null;
   /** Arguments of a call by GET or HEAD. */

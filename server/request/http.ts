@@ -7,6 +7,7 @@ import { apiError } from '../errors/codes.ts';
 import type {
   Action,
   Argument,
+  EmbedOption,
   Located,
   Logic,
   OrderTerm,
@@ -192,6 +193,21 @@ const namesKey = ([key, value]: Pair, action: Action): boolean =>
   splitOperator(value) === null &&
   !MUST_BE_CONDITION.test(value);
 
+const EMBED_RESOLUTIONS = {
+  'merge-duplicates': 'merge-duplicates',
+  'ignore-duplicates': 'ignore-duplicates',
+  none: null,
+} as const;
+
+/** `embed.on_conflict` and `embed.resolution` with values that no filter looks like belong to a nested body. */
+const setsEmbed = ([key, value]: Pair, action: Action): boolean => {
+  if (action.kind !== 'mutate' || action.mutation !== 'insert') return false;
+  const last = lastWord(key);
+  if (last === key) return false;
+  if (last === 'resolution') return Object.hasOwn(EMBED_RESOLUTIONS, value);
+  return last === 'on_conflict' && splitOperator(value) === null && !MUST_BE_CONDITION.test(value);
+};
+
 /** How a function's GET parameter is taken: with an operator it is a filter, else an argument. */
 const MUST_BE_CONDITION = /^(?:not|in|is|isdistinct)\./;
 
@@ -226,7 +242,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
     refuseNul(pair[0], pair[1]);
     parts.push(pair[0], fixed, slot === null ? '' : '\u0001');
     if (slot !== null) slots.push(slot);
-    if (isFilter(pair[0]) && !namesKey(pair, action)) filters += 1;
+    if (isFilter(pair[0]) && !namesKey(pair, action) && !setsEmbed(pair, action)) filters += 1;
   }
   refuseTooMany(filters, options.dbMaxFilters);
   const body = readBody(raw, action, pairs, slots);
@@ -263,7 +279,8 @@ function readTyped(raw: RawRequest, action: Action, pairs: readonly Pair[], slot
     pairs.some(([key]) => key === 'columns');
   switch (type.kind) {
     case 'json':
-      return namesColumns ? unreadJson(raw.body) : readJson(raw.body, forCall);
+      if (namesColumns) return unreadJson(raw.body);
+      return readJson(raw.body, forCall, action.kind === 'mutate' && action.mutation === 'insert');
     case 'csv':
       return readCsv(raw.body);
     case 'form':
@@ -341,7 +358,7 @@ function parseConditions(shape: RequestShape): Parsed {
     if (last === 'and' || last === 'or') {
       const { path, operator } = parseWith(logicPath, key, 'logic path', key);
       trees.push({ path, value: parseWith(logicTree, operator + value, 'logic tree', value) });
-    } else if (isFilter(key) && !namesKey(pair, shape.action)) {
+    } else if (isFilter(key) && !namesKey(pair, shape.action) && !setsEmbed(pair, shape.action)) {
       parseFilter(found, key, value, index, asArguments);
     }
   }
@@ -390,6 +407,20 @@ function parseEmbedRanges(pairs: readonly Pair[]): Located<Range>[] {
   });
 }
 
+function parseEmbedOptions({ pairs, action }: RequestShape): Located<EmbedOption>[] {
+  return pairs
+    .filter((pair) => setsEmbed(pair, action))
+    .map(([key, value]) => {
+      const { path, field } = parseWith(fieldPath, key, 'tree path', key);
+      if (field.name === 'on_conflict') {
+        const columns = parseWith(columnList, value, `${key} parameter`, value);
+        return { path, value: { kind: 'on_conflict', columns } };
+      }
+      const resolution = EMBED_RESOLUTIONS[value as keyof typeof EMBED_RESOLUTIONS];
+      return { path, value: { kind: 'resolution', resolution } };
+    });
+}
+
 const find = (pairs: readonly Pair[], key: string): string | undefined =>
   pairs.find(([name]) => name === key)?.[1];
 
@@ -415,6 +446,7 @@ export function parseRequest(raw: RawRequest, shape: RequestShape, options: Requ
   const preferences: Preferences = parsePrefer(header(raw, 'prefer'), options.dbTxAllowOverride);
   return {
     action: shape.action,
+    selects: pairs.some(([key]) => key === 'select' || key === 'order'),
     schema: shape.schema,
     profiled: shape.profiled,
     select,
@@ -424,6 +456,7 @@ export function parseRequest(raw: RawRequest, shape: RequestShape, options: Requ
     range: shape.action.kind === 'mutate' ? ALL_ROWS : shape.range,
     columns: columns === null ? null : [...new Set(columns)].sort(),
     onConflict: parseColumns(find(pairs, 'on_conflict'), 'on_conflict'),
+    embedOptions: parseEmbedOptions(shape),
     on: parseColumns(pairs.find((pair) => namesKey(pair, shape.action))?.[1], 'on'),
     arguments: conditions.arguments,
     filterFields: conditions.filterFields,

@@ -15,8 +15,8 @@ export interface Body {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-const unreadable = (message: string, details?: string): Error =>
-  apiError('PGRST102', message, details === undefined ? {} : { details });
+const unreadable = (message: string, details?: string, hint: string | null = null): Error =>
+  apiError('PGRST102', message, details === undefined ? {} : { details, hint });
 
 /** The text of a body; refuses what is not UTF-8. */
 export function decodeText(body: Buffer): string {
@@ -46,16 +46,18 @@ const sameKeys = (keys: ReadonlySet<string>, item: unknown): boolean => {
   return others.length === keys.size && others.every((key) => keys.has(key));
 };
 
-/** JSON whose keys name the columns or arguments; they must be the same in all objects of an array. */
-export function readJson(body: Buffer, emptyIsObject: boolean): Body {
+/**
+ * JSON whose keys name the columns or arguments; they must be the same in all objects of an array. `mayNest`: but
+ * for embeds, which can only be told from columns where the catalog is known.
+ */
+export function readJson(body: Buffer, emptyIsObject: boolean, mayNest: boolean): Body {
   if (body.length === 0 && emptyIsObject) {
     return { payload: { kind: 'json', keys: [], isObject: true }, content: '{}' };
   }
-  return jsonBody(parseJson(body), body);
+  return jsonBody(parseJson(decodeText(body)), body, mayNest);
 }
 
-function parseJson(body: Buffer): unknown {
-  const text = decodeText(body);
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -63,7 +65,37 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function jsonBody(value: unknown, content: Buffer | string): Body {
+/** The keys of rows that may differ by their embeds; null where no value could be one. */
+function mixedKeys(rows: readonly unknown[]): readonly string[] | null {
+  const keys = new Set<string>();
+  let nests = false;
+  for (const row of rows) {
+    if (!isObject(row)) return null;
+    for (const [key, value] of Object.entries(row)) {
+      keys.add(key);
+      nests ||= typeof value === 'object' && value !== null;
+    }
+  }
+  return nests ? [...keys].sort() : null;
+}
+
+/** PGRST102 for objects whose keys differ; `where`: the place in a nested body and the first that differs. */
+export const keysDiffer = (where?: { readonly place: string; readonly object: string }): Error =>
+  unreadable(
+    'All object keys must match',
+    where &&
+      `The objects at ${where.place} have different columns: ${where.object} differs from those before it.`,
+    where &&
+      'Give all of them the same columns, or say with Prefer: missing=default (or null) what the others are.',
+  );
+
+/** Refuses a text that is neither an object nor an array of objects. Throws PGRST102. */
+export function refuseUnlessObjects(text: string): void {
+  const value = parseJson(text);
+  if (!isObject(value) && !(Array.isArray(value) && value.every(isObject))) throw keysDiffer();
+}
+
+function jsonBody(value: unknown, content: Buffer | string, mayNest = false): Body {
   if (isObject(value)) {
     return { payload: { kind: 'json', keys: Object.keys(value).sort(), isObject: true }, content };
   }
@@ -71,7 +103,9 @@ function jsonBody(value: unknown, content: Buffer | string): Body {
   if (rows.length === 0) return { payload: { kind: 'json', keys: [], isObject: false }, content: '[]' };
   const keys = isObject(rows[0]) ? new Set(Object.keys(rows[0])) : null;
   if (keys === null || !rows.every((row) => sameKeys(keys, row))) {
-    throw unreadable('All object keys must match');
+    const mixed = mayNest ? mixedKeys(rows) : null;
+    if (mixed === null) throw keysDiffer();
+    return { payload: { kind: 'mixed json', keys: mixed }, content };
   }
   return { payload: { kind: 'json', keys: [...keys].sort(), isObject: false }, content };
 }
@@ -93,7 +127,7 @@ const sameAs = (value: unknown, index: number): unknown => {
  * chance. Throws AURA107.
  */
 export function refuseUnlessKeyed(content: Body['content'], keys: readonly string[]): void {
-  const rows: unknown = typeof content === 'string' ? JSON.parse(content) : parseJson(content);
+  const rows: unknown = parseJson(typeof content === 'string' ? content : decodeText(content));
   const wrong = (details: string): Error =>
     apiError('AURA107', 'The objects cannot be told apart by their keys', {
       details,

@@ -11,6 +11,7 @@ import {
   chain,
   character,
   either,
+  endOfInput,
   fail,
   lazy,
   literal,
@@ -18,6 +19,7 @@ import {
   notFollowedBy,
   type Parser,
   peek,
+  run,
   separatedBy,
   sequence,
   succeed,
@@ -80,6 +82,32 @@ const embedHead: Parser<EmbedHead> = lexeme(
     opensEmbed,
   ),
 );
+
+const embedKey: Parser<SelectEmbed> = before(
+  map(
+    sequence<[string | null, string, string | null]>(
+      alias,
+      fieldName,
+      optional(after(character('!'), fieldName)),
+    ),
+    ([name, target, hint]): SelectEmbed => ({
+      kind: 'embed',
+      target,
+      alias: name,
+      hint,
+      join: null,
+      spread: false,
+      select: [],
+    }),
+  ),
+  endOfInput,
+);
+
+/** A key of a nested body as the embed that it names: `target`, `alias:target!hint`; null where it is none. */
+export function parseEmbedKey(key: string): SelectEmbed | null {
+  const result = run(embedKey, key);
+  return 'value' in result ? result.value : null;
+}
 
 const cast: Parser<string | null> = optional(after(literal('::'), identifier));
 const endOfField = endOfItem([')', ',']);

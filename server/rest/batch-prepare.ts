@@ -4,13 +4,14 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { InfoPlan } from '../plan/types.ts';
-import type { RawRequest } from '../request/http.ts';
+import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
+import type { RawRequest, RequestShape } from '../request/http.ts';
 import { parsePreconditions } from '../request/precondition.ts';
 import { atStep, type Batch, type BatchStep } from './batch-document.ts';
 import { refuseMarks, withoutMarks } from './batch-reference.ts';
-import { type Guarded, guardedOf, guards, inFull } from './conditional.ts';
+import { type Guarded, guardedOf, guards, inFull, unsuited } from './conditional.ts';
 import type { Scene } from './context.ts';
+import { type NestedWrite, readNested } from './nested.ts';
 import { plannedOf, type Ready, shapeOf } from './task.ts';
 
 /** What the requests of a batch have in common. */
@@ -51,6 +52,7 @@ function bytesOf(step: BatchStep, json: string | null): Buffer {
 export type Runnable =
   | { readonly kind: 'info'; readonly plan: InfoPlan }
   | { readonly kind: 'single'; readonly ready: Ready }
+  | { readonly kind: 'nested'; readonly write: NestedWrite; readonly shape: RequestShape }
   | { readonly kind: 'guarded'; readonly ready: Ready; readonly guarded: Guarded };
 
 const STRICTNESS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable'];
@@ -60,7 +62,7 @@ const ofTheWhole = (details: string, hint: string): Error =>
   apiError('AURA126', 'The request asks for what the batch as a whole has not', { details, hint });
 
 /** Refuses what a request would have by itself and cannot have in this transaction. */
-function refuseOtherTransaction({ isolation }: Outer, { plan }: Ready['planned'], guarded: boolean): void {
+function refuseOtherTransaction({ isolation }: Outer, plan: DatabasePlan, guarded: boolean): void {
   if (plan.preferences.transaction !== null) {
     throw ofTheWhole(
       'It says how its transaction ends.',
@@ -97,9 +99,14 @@ export function prepareStep(outer: Outer, step: BatchStep, json: string | null):
   refuseMarks(shape, step.address);
   const planned = plannedOf(scene, asked, shape);
   if (planned.kind === 'info') return { kind: 'info', plan: planned.plan };
+  if (planned.kind === 'nested') {
+    if (preconditions) throw unsuited('A nested write');
+    refuseOtherTransaction(outer, planned.plan.write, false);
+    return { kind: 'nested', write: readNested(scene, raw, planned), shape };
+  }
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
-  refuseOtherTransaction(outer, planned, guarded !== null);
+  refuseOtherTransaction(outer, planned.plan, guarded !== null);
   return guarded ? { kind: 'guarded', ready, guarded } : { kind: 'single', ready };
 }
 
@@ -140,3 +147,20 @@ export const onlyReads = (steps: readonly BatchStep[], early: readonly (Runnable
     const runnable = early[index];
     return READS.has(method) || (runnable?.kind === 'single' && runnable.ready.planned.plan.readOnly);
   });
+
+/** What a request runs, as far as it is known: null = its body is not complete. */
+export function preparedOf(runnable: Runnable | null): { plan: DatabasePlan; sql: string } | 'none' | null {
+  if (runnable === null) return null;
+  switch (runnable.kind) {
+    case 'info':
+      return 'none';
+    case 'nested': {
+      const { plan, statements } = runnable.write.prepared;
+      return { plan: plan.write, sql: statements.main.text };
+    }
+    default: {
+      const { plan, statements } = runnable.ready.planned;
+      return { plan, sql: statements.main.text };
+    }
+  }
+}

@@ -12,6 +12,7 @@ import { type Outer, prepareStep, type Runnable, refusalAt } from './batch-prepa
 import { type AnswerOf, createFill, fillBody } from './batch-reference.ts';
 import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
+import { answerNested, runNested } from './nested.ts';
 import { blaming } from './nesting.ts';
 import { answerInfo, answerTo, type Ready, taskOf } from './task.ts';
 
@@ -69,6 +70,20 @@ function runGuardedStep({ outer, run, clock, mode }: Running, guarded: Guarded):
   return runGuarded(outer.scene, guarded, { run, rollback: mode.rollback, left: clock.left });
 }
 
+async function runNestedStep(
+  { outer, run, clock }: Running,
+  { write, shape }: Extract<Runnable, { kind: 'nested' }>,
+): Promise<Answer> {
+  const { scene } = outer;
+  const inTime: Transaction['run'] = (task) => {
+    clock.left();
+    return run(task);
+  };
+  const around = { onSql: () => undefined, mostMs: clock.left() };
+  const executed = await runNested(scene, write, { run: inTime }, around);
+  return answerNested(scene, write.prepared, shape, executed);
+}
+
 async function runStep(
   running: Running,
   step: BatchStep,
@@ -80,6 +95,9 @@ async function runStep(
   const runnable = early ?? prepareStep(outer, step, step.body && fillBody(step.body, answerOf, limit));
   if (runnable.kind === 'info') return createResult(step, null, answerInfo(outer.scene, runnable.plan));
   const fill = createFill(step.address, answerOf, limit);
+  if (runnable.kind === 'nested') {
+    return createResult(step, runnable.write.prepared.plan.write, await runNestedStep(running, runnable));
+  }
   const ready: Ready = { ...runnable.ready, fill };
   if (runnable.kind === 'single') {
     return createResult(step, ready.planned.plan, await runSingle(running, ready));

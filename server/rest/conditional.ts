@@ -39,7 +39,8 @@ export function answerUnder(
   return raw.method === 'HEAD' && tagged.body !== null ? { ...tagged, body: null } : tagged;
 }
 
-const unsuited = (what: string, hint: string | null = null): Error =>
+/** AURA132. */
+export const unsuited = (what: string, hint: string | null = null): Error =>
   apiError('AURA132', `${what} has no conditions`, {
     details: 'If-Match and If-None-Match compare what GET of the same address answers.',
     hint,
@@ -92,7 +93,7 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
   const raw = lookOf(ready);
   const shape = shapeOf(scene, raw);
   const planned = plannedOf(scene, raw, shape);
-  if (planned.kind === 'info') throw new Error('a GET of a relation was planned as something else');
+  if (planned.kind !== 'database') throw new Error('a GET of a relation was planned as something else');
   return { write: ready, look: { raw, shape, planned, fill: ready.fill }, preconditions };
 }
 
@@ -167,7 +168,7 @@ const MOST_ATTEMPTS = 5;
 
 /** Runs a guarded write in a transaction of its own, again where another one came in between. */
 export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answer> {
-  const mode = modeOf(scene, guarded.write.planned);
+  const mode = modeOf(scene, guarded.write.planned.plan);
   const isolation = guards(mode.isolation) ? mode.isolation : 'repeatable read';
   for (let attempt = 1; ; attempt += 1) {
     try {

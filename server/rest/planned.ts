@@ -6,9 +6,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Catalog } from '../catalog/types.ts';
 import type { ResultSet } from '../execute/result.ts';
-import type { DatabasePlan, InfoPlan, Plan } from '../plan/types.ts';
+import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
 import { verificationOf } from '../response/verify.ts';
+import { createLevelStatements, type LevelStatements } from './level-statements.ts';
 
 /** A plan with everything that can be made of it before the values are known. */
 export interface Prepared {
@@ -21,7 +22,15 @@ export interface Prepared {
   readonly verify: ((result: ResultSet) => void) | null;
 }
 
-export type Planned = Prepared | { readonly kind: 'info'; readonly plan: InfoPlan };
+/** A nested write, whose own statements depend on the body; its answer's do not. */
+export interface PreparedNested {
+  readonly kind: 'nested';
+  readonly plan: NestedPlan;
+  readonly statements: Statements;
+  readonly id: number | null;
+}
+
+export type Planned = Prepared | PreparedNested | { readonly kind: 'info'; readonly plan: InfoPlan };
 
 /** What plans hold for. */
 export interface PlannedUnder {
@@ -33,6 +42,8 @@ export interface PlannedUnder {
 export interface PlanCache {
   /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
   readonly get: (under: PlannedUnder, key: string, make: () => Plan) => Planned;
+  /** Statements of nested writes. */
+  readonly levels: LevelStatements;
 }
 
 /** Bytes for a function's bytea parameter are sent as they are. */
@@ -46,7 +57,7 @@ function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<num
 /** A longer key or statement costs more to keep than to make again; it is hardly asked for twice. */
 const LONGEST_KEPT = 64 * 1024;
 
-/** A cache of at most `size` plans for a catalog and settings; 0 keeps none. */
+/** A cache of at most `size` plans for a catalog and settings, and as many statements of levels; 0 keeps none. */
 export function createPlanCache(size: number): PlanCache {
   const caches = new WeakMap<Catalog, WeakMap<object, LRUCache<string, Planned>>>();
   const ids = new LRUCache<string, number>({ max: Math.max(size, 1) });
@@ -64,6 +75,10 @@ export function createPlanCache(size: number): PlanCache {
 
   const prepare = (plan: Plan): Planned => {
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
+    if (plan.kind === 'nested') {
+      const answer = renderStatements(plan.answer);
+      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text) };
+    }
     const statements = renderStatements(plan);
     const id = idOf(statements.main.text);
     return {
@@ -91,6 +106,7 @@ export function createPlanCache(size: number): PlanCache {
   };
 
   return {
+    levels: createLevelStatements(size),
     get: (under, key, make) => {
       if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
       const cache = cacheOf(under);

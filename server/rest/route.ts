@@ -13,11 +13,12 @@ import { parsePreconditions } from '../request/precondition.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
-import { answerUnder, guardedOf, inFull, serveGuarded } from './conditional.ts';
+import { answerUnder, guardedOf, inFull, serveGuarded, unsuited } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
+import { answerNested, writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 import { createTiming } from './timing.ts';
@@ -107,7 +108,18 @@ async function serve(
     timing.mark('response');
     return timing.onto(info);
   }
-  trace.sql = planned.statements.main.text;
+  const traceSql = (text: string): void => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+  };
+  if (planned.kind === 'nested') {
+    if (preconditions) throw unsuited('A nested write');
+    const executed = await writeNested(scene, raw, planned, traceSql);
+    timing.mark('transaction');
+    const answer = answerNested(scene, planned, shape, executed);
+    timing.mark('response');
+    return timing.onto(answer);
+  }
+  traceSql(planned.statements.main.text);
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
   if (guarded) {
@@ -117,7 +129,7 @@ async function serve(
   }
   const work = {
     ...taskOf(scene, ready, null),
-    ...modeOf(scene, planned),
+    ...modeOf(scene, planned.plan),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
   };

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
-import type { Session } from '../query/session.ts';
+import type { Session, SessionStatement } from '../query/session.ts';
 import {
   canonicalQuery,
   parseRequest,
@@ -45,12 +45,11 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
 
 /** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
 export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
-  const { context, settings, identity } = scene;
+  const { settings, identity } = scene;
   const { plan, statements, id, binary } = planned;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
-  const session = settings.sessionOf(identity, raw, plan);
   return {
-    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
+    session: sessionOf(scene, settings.sessionOf(identity, raw, plan), mostMs),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
@@ -63,16 +62,16 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
   };
 }
 
-function within(session: Session, mostMs: number): Session {
+/** The statement that makes a session, in which each statement has at most `mostMs`; null = what else bounds it. */
+export function sessionOf({ context }: Scene, session: Session, mostMs: number | null): SessionStatement {
+  if (mostMs === null) return context.renderSession(session);
   const { statementTimeout } = session;
-  return {
-    ...session,
-    statementTimeout: statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs),
-  };
+  const least = statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs);
+  return context.renderSession({ ...session, statementTimeout: least });
 }
 
 /** The transaction that a request by itself runs in. */
-export function modeOf(scene: Scene, { plan }: Prepared): TransactionMode {
+export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
   const { config, isolationOf } = scene.settings;
   const { role } = scene.identity;
   return {

@@ -14,13 +14,13 @@ create table if not exists supabase_migrations.seed_files (
 );
 
 create table if not exists aura.left_out (
+  id         int primary key generated always as identity,
   script     text not null,
   line       int not null,
   extension  text not null,
   statement  text not null,
   makes      text[] not null,
-  at         timestamptz not null default clock_timestamp(),
-  primary key (script, line)
+  at         timestamptz not null default clock_timestamp()
 );
 
 comment on table aura.left_out is

@@ -321,3 +321,14 @@ test.runIf(isRoot)('a disk that is full at a later start is named', async ({ ski
   const server = await startEmbedded({ dataDir, port: null });
   await server.stop();
 });
+
+test('a folder keeps the superuser it was made with', async () => {
+  const dataDir = await copyTemplate();
+  await expect(start({ dataDir, superuser: 'supabase_admin' })).rejects.toMatchObject({
+    message: expect.stringContaining('its superuser is postgres, not supabase_admin'),
+    hint: expect.stringContaining('--data-dir'),
+  });
+  const other = join(await makeFolder(), 'pg');
+  const { superuserUri } = await start({ dataDir: other, superuser: 'someone' });
+  expect(await query(superuserUri, 'select current_user::text as me')).toEqual([{ me: 'someone' }]);
+});

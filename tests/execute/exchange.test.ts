@@ -319,13 +319,24 @@ describe('an error', () => {
     expect((await first).error).toBeNull();
   });
 
+  test('a connection that was closed before an exchange has done nothing of it', async () => {
+    const { exchanger, pid } = await tap(database.uri);
+    const insert = step(null, "insert into item values (200, 'not twice')");
+    // the goodbye arrives with the exchange on its way
+    await database.query('select pg_terminate_backend($1, 1000)', [pid]);
+    const lost = await exchanger.run([insert]).catch((error: unknown) => error);
+    expect(lost).toMatchObject({ name: 'ConnectionLostError', progress: 'unsent' });
+    expect((await database.query('select from item where id = 200')).rows).toEqual([]);
+  });
+
   test('a lost connection rejects what runs, with what the server said last, and everything after', async () => {
     const { exchanger, pid } = await tap(database.uri);
     const running = exchanger.run([step(null, 'select pg_sleep(20)')]).catch((error: unknown) => error);
     await database.query('select pg_sleep(0.05), pg_terminate_backend($1)', [pid]);
     const lost = await running;
     expect(lost).toBeInstanceOf(ConnectionLostError);
-    expect(lost).toMatchObject({ cause: { code: '57P01' } });
+    // it had begun: what it did may or may not have been done
+    expect(lost).toMatchObject({ cause: { code: '57P01' }, progress: 'begun' });
     await expect(exchanger.run([step(null, 'select 1')])).rejects.toThrow(ConnectionLostError);
     expect(exchanger.idle).toBe(false);
   });

@@ -344,7 +344,7 @@ test.each<[string, string | Buffer, number, string | undefined]>([
     431,
     'AURA011',
   ],
-  ['a URL without end', `GET /rest/v1/books?${'x'.repeat(200_000)} HTTP/1.1\r\n${END}`, 431, 'AURA011'],
+  ['a URL without end', `GET /rest/v1/books?${'x'.repeat(98_400)} HTTP/1.1\r\n${END}`, 431, 'AURA011'],
   ['a URL that is too long', `GET /rest/v1/books?${'x'.repeat(20_000)} HTTP/1.1\r\n${END}`, 414, 'AURA100'],
   ['a path outside of REST', `GET /rest HTTP/1.1\r\n${END}`, 404, 'PGRST125'],
   ['a path that climbs', `GET /rest/v1/../../etc/passwd HTTP/1.1\r\n${END}`, 404, undefined],

@@ -992,6 +992,41 @@ describe('the document', () => {
     expect((await batch([post('/', {})])).json).toMatchObject({ code: 'PGRST117', step: { index: 0 } });
   });
 
+  test('a nested write is a request like any other, with values of earlier answers and for later ones', async () => {
+    const nested = post(
+      '/customer?select=name,orders(id,note)',
+      {
+        name: 'Nested',
+        phone: { $ref: '#/0/status' },
+        orders: [
+          { note: 'x', total: 1 },
+          { note: 'y', total: 2 },
+        ],
+      },
+      { name: 'nested', headers: RETURN },
+    );
+    const orders = get('/orders?select=note&id=eq.{#/nested/body/0/orders/1/id}');
+    const done = await batch([get('/customer'), nested, orders]);
+    expect(done.status, done.body).toBe(200);
+    expect(done.json.results[1].body).toMatchObject([
+      { name: 'Nested', orders: [{ note: 'x' }, { note: 'y' }] },
+    ]);
+    expect(done.json.results[2].body).toEqual([{ note: 'y' }]);
+    expect((await database.query('select phone from customer')).rows).toEqual([{ phone: '200' }]);
+    const undone = await batch([
+      post('/customer', { name: 'Other', orders: [{ note: 'z' }] }),
+      post('/rpc/refuse', {}),
+    ]);
+    expect(undone.json).toMatchObject({ code: 'T1', step: { index: 1 } });
+    const refused = await batch([
+      post('/customer', { name: 'Other', owner: 'bob', orders: [{ note: 'z' }] }),
+    ]);
+    expect(refused.json).toMatchObject({ code: '42501', step: { index: 0 } });
+    const conditional = await batch([get('/customer'), { ...nested, headers: { 'If-None-Match': '*' } }]);
+    expect(conditional.json).toMatchObject({ code: 'AURA132', step: { index: 1 } });
+    expect([await countOf('customer'), await countOf('orders')]).toEqual([1, 2]);
+  });
+
   test('it has at most so many requests', async () => {
     const many = Array.from({ length: 61 }, () => get('/customer'));
     expect((await batch(many)).json).toMatchObject({ code: 'AURA121', step: null });

@@ -482,6 +482,12 @@ describe('writes', () => {
 
   const unsuited: [what: string, method: string, path: string, more: ApiRequest][] = [
     ['an insert', 'POST', '/document', { headers: { 'If-None-Match': '*' }, body: { id: 7, title: 'x' } }],
+    [
+      'a nested write',
+      'POST',
+      '/place',
+      { headers: { 'If-Match': '*' }, body: { id: 5, name: 'x', document: [{ id: 7, title: 'x' }] } },
+    ],
     ['a call', 'POST', '/rpc/total', { headers: { 'If-Match': '*' }, body: { a: 1, b: 2 } }],
     ['a call by GET', 'GET', '/rpc/total?a=1&b=2', { headers: { 'If-Match': '"x"' } }],
     ['a plan', 'GET', '/document', { headers: { 'If-Match': '"x"', Accept: 'application/vnd.pgrst.plan' } }],

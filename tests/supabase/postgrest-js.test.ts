@@ -1,4 +1,5 @@
 /** Supabase's client library, every method of its query builder, against the tests' Supabase project. */
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -702,6 +703,28 @@ describe('functions', () => {
     const { error, status } = await anyone.rpc('serch_tools', { query: 'x' });
     expect(status).toBe(404);
     expect(error).toMatchObject({ code: 'PGRST202', hint: expect.stringContaining('search_tools') });
+  });
+});
+
+describe('docs/supabase-projects.md', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/supabase-projects.md'), 'utf8');
+  const examples = [...page.matchAll(/^```js\n(.*?)^```\n\n```json\n(.*?)^```$/gms)];
+  const AsyncFunction: FunctionConstructor = Object.getPrototypeOf(async () => undefined).constructor;
+
+  test.each(examples.map(([, code = '', answer = ''], index) => ({ index, code, answer })))(
+    'example $index answers as it says',
+    async ({ code, answer }) => {
+      const run = AsyncFunction('supabase', 'signedIn', `${code}; return data;`);
+      expect(await Reflect.apply(run, undefined, [anyone, bo])).toEqual(JSON.parse(answer));
+    },
+  );
+
+  test('its table names every key that is read, and no other', () => {
+    const source = readFileSync(join(import.meta.dirname, '../../server/project/supabase-config.ts'), 'utf8');
+    const keys = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, key]) => key).sort();
+    const [, table = ''] = /^\| key .*?$(.*?)\n\n/ms.exec(page) ?? [];
+    const named = table.split('\n').flatMap((row) => keys(row.split('|')[1] ?? '', /`([\w.]+)`/g));
+    expect(named.sort()).toEqual(keys(source, /\bread\('([\w.]+)'/g));
   });
 });
 

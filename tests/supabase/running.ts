@@ -86,7 +86,7 @@ export const startDev = async (projectDir: string): Promise<Running> => {
     url,
     anonKey,
     serviceKey: find(printed(), /service key +(\S+)/),
-    databaseUri: find(printed(), /database +(\S+)/),
+    databaseUri: find(printed(), /database +(postgresql:\S+)/),
     printed,
     client: (person) =>
       createClient(url, anonKey, {
