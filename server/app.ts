@@ -24,6 +24,7 @@ import { createRequestId } from './observe/request-id.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createReloader, type Reloader } from './reload.ts';
+import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RestSettings } from './rest/context.ts';
 import { mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
@@ -54,6 +55,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
       dbRootSpec: config.dbRootSpec?.name ?? null,
       openapiMode: config.openapiMode,
       dbMaxFilters: config.dbMaxFilters,
+      cursors: createCursors(cursorSecrets(config)),
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),

@@ -96,8 +96,9 @@ export const databaseSettings = {
       inDatabase: true,
     },
   ),
-  'db-aggregates-enabled': setting(boolean, false, {
-    description: 'Whether requests may use aggregate functions in `select`.',
+  'db-aggregates-enabled': setting(boolean, true, {
+    description:
+      "Whether requests may use aggregate functions in `select`. PostgREST's default is false; here `db-max-aggregate-cost` bounds them.",
     reloadable: true,
     inDatabase: true,
   }),
@@ -136,6 +137,18 @@ export const databaseSettings = {
     inDatabase: true,
     aliases: ['max-rows'],
     defaultNote: 'no limit',
+  }),
+  'db-max-cost': ownSetting(integer(0, undefined, 'cost units of the planner'), 0, {
+    description:
+      'The most that PostgreSQL may expect a read to cost, as EXPLAIN tells it before the read is run for the first time. What would cost more is answered 400. 0 is no limit.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'no limit',
+  }),
+  'db-max-aggregate-cost': ownSetting(integer(0, undefined, 'cost units of the planner'), 250_000, {
+    description: 'The same for reads that aggregate, beside `db-max-cost`. 0 leaves them to `db-max-cost`.',
+    reloadable: true,
+    inDatabase: true,
   }),
   'db-statement-timeout': ownSetting(integer(0, YEAR_IN_SECONDS, 'seconds'), 30, {
     description:

@@ -73,6 +73,18 @@ export const httpSettings = {
     reloadable: true,
     inDatabase: true,
   }),
+  'cursor-secret': ownSetting(
+    textWhere('a text of at least 32 characters', (secret) => secret.length >= 32),
+    null,
+    {
+      description:
+        'What the cursors of pages are signed with; all processes behind one address need the same. Without it the shared keys of `jwt-secret` serve.',
+      reloadable: true,
+      inDatabase: true,
+      secret: true,
+      defaultNote: 'derived from `jwt-secret`',
+    },
+  ),
   'server-shutdown-timeout': ownSetting(integer(0, 3600, 'seconds'), 8, {
     description:
       'How long requests in flight may take to finish after SIGTERM or SIGINT before they are cut off.',

@@ -251,6 +251,46 @@ export const codes = {
     'An object of a nested body did not become a row of its own; nothing was written.',
     'Look for triggers that skip rows, and whether the row that exists already may be seen.',
   ),
+  AURA160: entry(
+    400,
+    'The cursor was not made by this server, was changed, or its secret has been replaced.',
+    'Take cursors from the Link header as they are; leave it out to start over.',
+  ),
+  AURA161: entry(
+    400,
+    'The cursor belongs to another relation, or to another order of its rows.',
+    'Send it with the relation and the order that it came from.',
+  ),
+  AURA162: entry(
+    400,
+    'Pages by cursor do not go with `offset`, Range, aggregates or functions.',
+    'Use `limit` and `offset` for these.',
+  ),
+  AURA163: entry(
+    400,
+    'The relation has no key that tells its rows apart, so that no position among them can be named.',
+    'Add a primary key, or a unique constraint over columns that are not null.',
+  ),
+  AURA164: entry(
+    400,
+    'Two rows at the end of a page have the same key: the next page would lose one of them.',
+    "The view's rows need a key of their own; add columns to the order that tell them apart.",
+  ),
+  AURA165: entry(
+    400,
+    'The values that the rows are ordered by are too long for a cursor.',
+    'Order by shorter columns, or raise `server-max-url-length`.',
+  ),
+  AURA166: entry(
+    400,
+    'Pages by cursor need a secret to sign cursors with.',
+    'Set `cursor-secret`, or a shared `jwt-secret`.',
+  ),
+  AURA150: entry(
+    400,
+    'PostgreSQL expects the read to cost more than `db-max-cost` or `db-max-aggregate-cost` allows; it was not run.',
+    'Filter by columns that have an index, ask for fewer rows or embeds, or raise the setting.',
+  ),
   // catalog (plan)
   PGRST200: entry(
     400,

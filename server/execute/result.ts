@@ -18,6 +18,8 @@ export interface ResultSet {
   readonly location: Readonly<Record<string, string | null>> | null;
   /** Rows that an upsert inserted; null = not counted. */
   readonly inserted: number | null;
+  /** A page's keys by the number of their row: the first, the last, and the one behind it; null = no page, no rows. */
+  readonly keys: Readonly<Record<string, readonly (string | null)[]>> | null;
   readonly body: Buffer;
 }
 
@@ -40,6 +42,7 @@ export function decodeResult(rows: readonly Row[], columns: readonly ResultColum
     status: column('status')?.toString() ?? null,
     location: JSON.parse(column('location')?.toString() ?? 'null'),
     inserted: number(column('inserted')),
+    keys: JSON.parse(column('keys')?.toString() ?? 'null'),
     body: column('body') ?? EMPTY,
   };
 }
@@ -48,6 +51,14 @@ export function decodeResult(rows: readonly Row[], columns: readonly ResultColum
 export function decodePlan(rows: readonly Row[]): Buffer {
   const newline = Buffer.from('\n');
   return Buffer.concat(rows.flatMap(([line]) => [line ?? EMPTY, newline]));
+}
+
+/** What the planner expects a statement to cost, from EXPLAIN (FORMAT JSON). */
+export function decodeCost(explained: Buffer): number {
+  const [root] = JSON.parse(explained.toString()) as { Plan?: { 'Total Cost'?: number } }[];
+  const cost = root?.Plan?.['Total Cost'];
+  if (cost === undefined) throw new Error('EXPLAIN told no cost');
+  return cost;
 }
 
 /** The number of rows that the planner expects, from EXPLAIN (FORMAT JSON). */

@@ -90,11 +90,13 @@ const CHECK_CONSTRAINTS = command('set constraints all immediate');
 /** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
 const ANEW = [command('reset all'), command('set local role none')];
 
-/** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
-const SAVEPOINT = command('savepoint reading');
-const RELEASE = command('release savepoint reading');
+const ONLY_READING = command('set transaction read only');
 
-const BEFORE_LOOK = [command('savepoint looking'), command('set transaction read only')];
+/** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
+const BEFORE_READING = [command('savepoint reading'), ONLY_READING];
+const AFTER_READING = [command('release savepoint reading')];
+
+const BEFORE_LOOK = [command('savepoint looking'), ONLY_READING];
 const AFTER_LOOK = [command('rollback to savepoint looking'), command('release savepoint looking')];
 
 function begin({ isolation, readOnly }: TransactionMode): Step {
@@ -249,7 +251,8 @@ async function runInTrips<T>(
     const anew = task.session === null || task.looks ? [] : ANEW;
     const first = isOpen ? anew : [begin(mode)];
     const apart = task.readOnly && !mode.readOnly && !task.looks;
-    const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
+    const before = apart ? [...first, ...BEFORE_READING] : first;
+    const trip = planTrip(task, before, apart ? AFTER_READING : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);

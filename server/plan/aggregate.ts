@@ -14,6 +14,13 @@ export function refuseAggregates(plan: ReadPlan): void {
   plan.children.forEach(refuseAggregates);
 }
 
+/** Whether the rows of this very read are groups; aggregates of its embeds apart. */
+export const isGrouped = (plan: ReadPlan): boolean =>
+  plan.select.some(({ aggregate }) => aggregate !== null) ||
+  plan.outputs.some(
+    (output) => output.kind === 'spread' && output.columns.some(({ aggregate }) => aggregate !== null),
+  );
+
 interface Hoisted {
   readonly embedAlias: string;
   readonly column: string;

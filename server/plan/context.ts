@@ -7,6 +7,9 @@ import type { Catalog } from '../catalog/types.ts';
 export interface PlanOptions {
   readonly dbMaxRows: number | null;
   readonly dbAggregatesEnabled: boolean;
+  /** Cost units of the planner; 0 = no limit. */
+  readonly dbMaxCost: number;
+  readonly dbMaxAggregateCost: number;
   readonly dbPlanEnabled: boolean;
   readonly dbMaxEmbedDepth: number;
   readonly dbMaxNestedObjects: number;

@@ -12,9 +12,11 @@ import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { Action, Request } from '../request/ast.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
+import { costLimitOf } from './cost.ts';
 import { planMutation } from './mutate.ts';
 import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
 import { flatKeysOf, planNested } from './nested.ts';
+import { planPage, refusePage } from './page.ts';
 import { refuseUnprotected } from './protect.ts';
 import { legacyNames, planRead } from './read.ts';
 import type {
@@ -124,12 +126,15 @@ function planRelation(
   refuseUnprotected(context, relation, read);
   const { handler, mediaType } = chooseHandler(context, request, name, read);
   refuseInvalidPreferences(request);
+  const page = planPage(context, request.page, relation, read);
   return {
     ...commonParts(context, request),
     kind: 'read',
     relation: name,
     head: action.head,
-    read,
+    page,
+    costLimit: costLimitOf(context, read),
+    read: page === null ? read : { ...read, range: { offset: 0, limit: page.size } },
     handler: action.head ? NO_BODY : handler,
     mediaType,
     readOnly: true,
@@ -206,6 +211,7 @@ function planRoutine(
   const { handler, mediaType } = chooseHandler(context, request, relation, read);
   refuseInvalidPreferences(request);
   const { preferences } = request;
+  if (preferences.pagination !== null) throw refusePage('the rows of a function');
   if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.setOf) {
     throw apiError(
       'PGRST128',

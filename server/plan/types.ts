@@ -12,6 +12,7 @@ import type {
   MediaType,
   Mutation,
   Operand,
+  Position,
   Preferences,
   Range,
 } from '../request/ast.ts';
@@ -138,6 +139,36 @@ export interface ReadPlan {
   readonly children: readonly ReadPlan[];
 }
 
+/** One key of the order that pages follow; its direction and the place of its nulls are always said. */
+export interface PageKey {
+  /** As in PlannedOrder. */
+  readonly embedAlias: string | null;
+  readonly field: PlannedField;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+  readonly nullable: boolean;
+  /** PostgreSQL does not infer the type of a value from the key's, so that it has to be told. */
+  readonly needsType: boolean;
+}
+
+/** The most that the planner may expect a statement to cost, in its units, and the setting that says so. */
+export interface CostLimit {
+  readonly most: number;
+  readonly setting: 'db-max-cost' | 'db-max-aggregate-cost';
+}
+
+/** A page by cursor of the root's rows, whose `range.limit` is its size. */
+export interface PagePlan {
+  /** No two rows are equal in all of them. Not empty. */
+  readonly keys: readonly PageKey[];
+  /** Rows on a page. */
+  readonly size: number;
+  /** What a cursor of this order carries. */
+  readonly order: string;
+  /** As many values as keys; null = the first page. */
+  readonly position: Position | null;
+}
+
 /** A column that a body or an argument fills. */
 export interface TargetColumn {
   readonly name: string;
@@ -250,6 +281,10 @@ export interface RelationPlan extends PlanBase {
   readonly kind: 'read';
   readonly relation: QualifiedName;
   readonly head: boolean;
+  /** Null = an ordinary range of rows. */
+  readonly page: PagePlan | null;
+  /** Null = it may cost what it will. */
+  readonly costLimit: CostLimit | null;
 }
 
 export interface WritePlan extends PlanBase {

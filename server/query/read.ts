@@ -151,11 +151,19 @@ function joinOf(child: ReadPlan, output: EmbedOutput, grouped: boolean): Fragmen
   return sql`${how}(select json_agg(${embed}) as ${embed}${more} from (${rows}) as ${embed}) as ${embed} on ${on}`;
 }
 
+/** A select in parts, for those who put it together in another way. */
+export interface SelectParts {
+  readonly items: Fragment;
+  /** With the joins of the embeds. */
+  readonly from: Fragment;
+  readonly conditions: readonly Fragment[];
+}
+
 /**
- * The select that a plan means, embeds included. `comparable`: embeds are jsonb, which can be grouped by and
- * prints as PostgREST's handlers know it, at the price of being parsed.
+ * What a plan selects, from what, under which conditions. `comparable`: embeds are jsonb, which can be grouped by
+ * and prints as PostgREST's handlers know it, at the price of being parsed.
  */
-export function renderSelect(plan: ReadPlan, comparable = false): Fragment {
+export function selectParts(plan: ReadPlan, comparable: boolean): SelectParts {
   const scope = scopeOf(plan.source);
   const grouped = comparable || isGrouped(plan);
   const spread = plan.attachment?.spread;
@@ -172,9 +180,21 @@ export function renderSelect(plan: ReadPlan, comparable = false): Fragment {
     const child = plan.children[index];
     return child ? joinOf(child, output, grouped) : nothing;
   });
-  return sql`select ${list(all)}${from(plan.source, plan.attachment)}${join(joins, nothing)}${where(
-    conditions(plan, scope),
-  )}${groupBy(scope, plan)}${orderBy(scope, plan.order)}${limitOffset(plan.range, plan.attachment === null)}`;
+  return {
+    items: list(all),
+    from: sql`${from(plan.source, plan.attachment)}${join(joins, nothing)}`,
+    conditions: conditions(plan, scope),
+  };
+}
+
+/** The select that a plan means, embeds included. */
+export function renderSelect(plan: ReadPlan, comparable = false): Fragment {
+  const scope = scopeOf(plan.source);
+  const parts = selectParts(plan, comparable);
+  return sql`select ${parts.items}${parts.from}${where(parts.conditions)}${groupBy(scope, plan)}${orderBy(
+    scope,
+    plan.order,
+  )}${limitOffset(plan.range, plan.attachment === null)}`;
 }
 
 const joinConditions = (plan: ReadPlan): Fragment[] =>

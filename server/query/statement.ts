@@ -6,6 +6,7 @@ import type {
   CallPlan,
   DatabasePlan,
   Handler,
+  PagePlan,
   ReadPlan,
   RelationPlan,
   RoutinePlan,
@@ -14,6 +15,7 @@ import type {
 import type { MediaType } from '../request/ast.ts';
 import { renderCall } from './call.ts';
 import { countsInserted, INSERTED, renderMutation } from './mutate.ts';
+import { renderPage } from './page.ts';
 import { RESULT, renderCount, renderSelect } from './read.ts';
 import {
   compile,
@@ -29,7 +31,15 @@ import {
 } from './sql.ts';
 
 /** A column of the answer's row; `body` is read as bytes. */
-export type ResultColumn = 'total' | 'page' | 'headers' | 'status' | 'location' | 'inserted' | 'body';
+export type ResultColumn =
+  | 'total'
+  | 'page'
+  | 'headers'
+  | 'status'
+  | 'location'
+  | 'inserted'
+  | 'keys'
+  | 'body';
 
 /** SQL that serves every request of its shape. */
 export interface Statement {
@@ -43,6 +53,8 @@ export interface Statement {
 export interface Statements {
   readonly main: Statement;
   readonly estimate: Statement | null;
+  /** What tells the cost of the answer, with the same parameters; null where nobody asks. */
+  readonly cost: Statement | null;
 }
 
 const ROW = sql`_postgrest_t`;
@@ -115,7 +127,21 @@ const COUNT = sql`count(*)`;
 /** Handlers that see embeds as values rather than as part of a document. */
 const seesValues = ({ kind }: Handler): boolean => kind === 'csv' || kind === 'custom';
 
+function pageStatement(plan: RelationPlan, page: PagePlan) {
+  const { before, keys } = renderPage(plan.read, page, RESULT, seesValues(plan.handler));
+  const columns = [
+    ['total', total(plan, COUNT)],
+    ['page', COUNT],
+    ['keys', keys],
+    ['body', body(plan.handler, null)],
+    ['headers', HEADERS],
+    ['status', STATUS],
+  ] as const;
+  return answer(columns, sql`select * from ${RESULT}`, before);
+}
+
 function readStatement(plan: RelationPlan) {
+  if (plan.page !== null) return pageStatement(plan, plan.page);
   const rows = renderSelect(plan.read, seesValues(plan.handler));
   const twice = plan.handler.kind === 'csv';
   const columns = [
@@ -200,6 +226,13 @@ const estimateOf = (plan: ReadPlan): Statement => ({
   columns: null,
 });
 
+/** An EXPLAIN costs nothing worth a limit, unless it runs what it explains. */
+function costOf(plan: DatabasePlan, fragment: Fragment): Statement | null {
+  if (plan.kind !== 'read' || plan.costLimit === null) return null;
+  if (plan.mediaType.kind === 'plan' && !plan.mediaType.options.includes('analyze')) return null;
+  return { ...compile(sql`explain (format json) ${fragment}`), columns: null };
+}
+
 /** Renders a plan. */
 export function renderStatements(plan: DatabasePlan): Statements {
   const { fragment, columns } =
@@ -208,13 +241,15 @@ export function renderStatements(plan: DatabasePlan): Statements {
       : plan.kind === 'write'
         ? writeStatement(plan)
         : callStatement(plan);
+  const cost = costOf(plan, fragment);
   if (plan.mediaType.kind === 'plan') {
-    return { main: { ...compile(explain(fragment, plan.mediaType)), columns: null }, estimate: null };
+    return { main: { ...compile(explain(fragment, plan.mediaType)), columns: null }, estimate: null, cost };
   }
   const { count } = plan.preferences;
   const estimated = plan.kind === 'read' && (count === 'planned' || count === 'estimated');
   return {
     main: { ...compile(fragment), columns },
     estimate: estimated ? estimateOf(plan.read) : null,
+    cost,
   };
 }

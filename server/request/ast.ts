@@ -156,6 +156,22 @@ export type Payload =
   /** Text, XML or bytes for a function's single unnamed parameter. */
   | { readonly kind: 'raw' };
 
+/** A page of a list that is walked by cursor. */
+export interface PageRequest {
+  /** Null = the first page. */
+  readonly position: Position | null;
+}
+
+/** Where a page begins; see Cursor. */
+export interface Position {
+  readonly direction: 'after' | 'before';
+  readonly inclusive: boolean;
+  /** Digest of the order that the values are of. */
+  readonly order: string;
+  /** Values of the order's keys; null = NULL. */
+  readonly values: readonly (Operand | null)[];
+}
+
 export interface Preferences {
   readonly resolution: 'merge-duplicates' | 'ignore-duplicates' | null;
   readonly representation: 'full' | 'minimal' | 'headers-only' | null;
@@ -165,6 +181,7 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly timezone: string | null;
   readonly maxAffected: number | null;
+  readonly pagination: 'cursor' | null;
   /** What was sent and is not understood, as it was written. */
   readonly invalid: readonly string[];
 }
@@ -199,6 +216,8 @@ export interface Request extends Shape {
   readonly profiled: boolean;
   /** The root's rows; `offset` itself is a slot of the plan. */
   readonly range: Range;
+  /** Null = rows are not asked for by cursor. */
+  readonly page: PageRequest | null;
   /** `columns`, sorted; null = not given. */
   readonly columns: readonly string[] | null;
   readonly onConflict: readonly string[] | null;

@@ -11,11 +11,13 @@ import type {
   Located,
   Logic,
   OrderTerm,
+  PageRequest,
   Preferences,
   Range,
   Request,
   SelectItem,
 } from './ast.ts';
+import type { Cursor, Cursors } from './cursor.ts';
 import {
   filterCondition,
   listOfValues,
@@ -29,6 +31,7 @@ import { decodeHeader } from './header.ts';
 import { mediaTypeName, parseAccept, parseMediaType } from './media-type.ts';
 import { columnList, fieldPath } from './name.ts';
 import { orderTerms } from './order.ts';
+import { type AskedPage, prefersPages, readPage } from './page.ts';
 import { type Parser, run } from './parser.ts';
 import {
   type Body,
@@ -41,7 +44,7 @@ import {
 } from './payload.ts';
 import { decodeForm, decodePercent } from './percent.ts';
 import { parsePrefer } from './prefer.ts';
-import { ALL_ROWS, intersect, parseLimitOffset, parseRangeHeader } from './range.ts';
+import { ALL_ROWS, intersect, isRangeHeader, parseLimitOffset, parseRangeHeader } from './range.ts';
 import { selectList } from './select.ts';
 
 /** A request as it came, its path without the mount point. */
@@ -51,6 +54,8 @@ export interface RawRequest {
   readonly path: string;
   /** What follows the question mark, still encoded. */
   readonly query: string;
+  /** The same without what the body added to it; only where it did. */
+  readonly ownQuery?: string;
   /** Names in lower case; several of one name joined by commas. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
@@ -63,6 +68,8 @@ export interface RequestOptions {
   readonly dbRootSpec: string | null;
   readonly openapiMode: 'follow-privileges' | 'ignore-privileges' | 'disabled';
   readonly dbMaxFilters: number;
+  /** Null = no secret to sign cursors with. */
+  readonly cursors: Cursors | null;
 }
 
 type Pair = readonly [key: string, value: string];
@@ -79,6 +86,10 @@ export interface RequestShape {
   readonly pairs: readonly Pair[];
   /** The root's range. */
   readonly range: Range;
+  /** The page that is asked for by cursor; its position's values are the last slots. */
+  readonly page: PageRequest | null;
+  /** The cursor of that page; null = the first one. */
+  readonly cursor: Cursor | null;
   readonly body: Body | null;
 }
 
@@ -208,6 +219,12 @@ const setsEmbed = ([key, value]: Pair, action: Action): boolean => {
   return last === 'on_conflict' && splitOperator(value) === null && !MUST_BE_CONDITION.test(value);
 };
 
+/** `cursor` names a page unless it is a condition on a column of that name. */
+const isCursor = ([key, value]: Pair): boolean =>
+  key === 'cursor' && splitOperator(value) === null && !MUST_BE_CONDITION.test(value);
+
+const namesPage = (pair: Pair, action: Action): boolean => action.kind === 'read' && isCursor(pair);
+
 /** How a function's GET parameter is taken: with an operator it is a filter, else an argument. */
 const MUST_BE_CONDITION = /^(?:not|in|is|isdistinct)\./;
 
@@ -237,7 +254,12 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
   const range = rangeOf(raw, pairs);
   parts.push(`${range.limit}${range.offset === 0 ? '' : '+'}`);
   let filters = 0;
+  let cursorText: string | null = null;
   for (const pair of pairs) {
+    if (namesPage(pair, action)) {
+      cursorText ??= pair[1];
+      continue;
+    }
     const { fixed, slot } = splitPair(pair, asArguments);
     refuseNul(pair[0], pair[1]);
     parts.push(pair[0], fixed, slot === null ? '' : '\u0001');
@@ -247,7 +269,26 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
   refuseTooMany(filters, options.dbMaxFilters);
   const body = readBody(raw, action, pairs, slots);
   if (body) parts.push(JSON.stringify(body.payload));
-  return { key: parts.join('\0'), slots, action, schema, profiled, pairs, range, body };
+  const asked = pageOf(raw, action, pairs, cursorText, slots, options.cursors);
+  if (asked) parts.push(JSON.stringify(asked.page));
+  const { page, cursor } = asked ?? NO_PAGE;
+  return { key: parts.join('\0'), slots, action, schema, profiled, pairs, range, page, cursor, body };
+}
+
+const NO_PAGE = { page: null, cursor: null };
+
+/** The page by cursor that a read asks for: by the preference, or by a cursor, so that a link needs no header. */
+function pageOf(
+  raw: RawRequest,
+  action: Action,
+  pairs: readonly Pair[],
+  text: string | null,
+  slots: string[],
+  cursors: Cursors | null,
+): AskedPage | null {
+  if (action.kind !== 'read' || (text === null && !prefersPages(header(raw, 'prefer')))) return null;
+  const skipsRows = pairs.some(([key]) => key === 'offset') || isRangeHeader(header(raw, 'range'));
+  return readPage({ text, skipsRows }, slots, cursors);
 }
 
 function refuseTooMany(filters: number, most: number): void {
@@ -352,6 +393,7 @@ function parseConditions(shape: RequestShape): Parsed {
   const trees: Located<Logic>[] = [];
   let slot = 0;
   for (const pair of shape.pairs) {
+    if (namesPage(pair, shape.action)) continue;
     const [key, value] = pair;
     const index = splitPair(pair, asArguments).slot === null ? null : slot++;
     const last = lastWord(key);
@@ -454,6 +496,7 @@ export function parseRequest(raw: RawRequest, shape: RequestShape, options: Requ
     order,
     ranges: parseEmbedRanges(pairs),
     range: shape.action.kind === 'mutate' ? ALL_ROWS : shape.range,
+    page: shape.page,
     columns: columns === null ? null : [...new Set(columns)].sort(),
     onConflict: parseColumns(find(pairs, 'on_conflict'), 'on_conflict'),
     embedOptions: parseEmbedOptions(shape),
@@ -472,6 +515,20 @@ const encode = (text: string): string =>
     /[!'()*]/g,
     (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+
+/** What cannot stand in a reference, or not between the angle brackets of a Link header. */
+const UNSAFE = /[^\x21-\x7e]|[<>"]/gu;
+
+/** A query string of a read as it was written, with another cursor. */
+export function withCursor(query: string, cursor: string): string {
+  const others = query
+    .split('&')
+    .filter((item) => item !== '' && readPairs(item).every((pair) => !isCursor(pair)));
+  return [
+    ...others.map((item) => item.toWellFormed().replace(UNSAFE, encodeURIComponent)),
+    `cursor=${cursor}`,
+  ].join('&');
+}
 
 /** The query string with its parameters in alphabetical order, for Content-Location. */
 export function canonicalQuery(pairs: readonly Pair[]): string {

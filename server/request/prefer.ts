@@ -16,6 +16,7 @@ const WORDS = {
   'tx=rollback': { transaction: 'rollback' },
   'missing=default': { missing: 'default' },
   'missing=null': { missing: 'null' },
+  'pagination=cursor': { pagination: 'cursor' },
   'handling=strict': { handling: 'strict' },
   'handling=lenient': { handling: 'lenient' },
 } as const satisfies Record<string, Partial<Preferences>>;
@@ -29,6 +30,7 @@ const NONE: Preferences = {
   handling: null,
   timezone: null,
   maxAffected: null,
+  pagination: null,
   invalid: [],
 };
 
@@ -67,13 +69,23 @@ const wordFor = (wanted: Partial<Preferences>): string | null => {
 
 /** The Preference-Applied header; null where nothing was applied. */
 export function renderApplied(preferences: Omit<Preferences, 'invalid'>): string | null {
-  const { resolution, missing, representation, count, transaction, handling, timezone, maxAffected } =
-    preferences;
+  const {
+    resolution,
+    missing,
+    representation,
+    count,
+    transaction,
+    handling,
+    timezone,
+    maxAffected,
+    pagination,
+  } = preferences;
   const words = [
     wordFor({ resolution }),
     wordFor({ missing }),
     wordFor({ representation }),
     wordFor({ count }),
+    wordFor({ pagination }),
     wordFor({ transaction }),
     wordFor({ handling }),
     timezone === null ? null : `timezone=${timezone}`,

@@ -28,9 +28,15 @@ export function parseLimitOffset(limitText: string | undefined, offsetText: stri
   return { offset: integer(offsetText) ?? 0, limit };
 }
 
+const ROWS = /^(\d+)-(\d*)$/;
+
+/** Whether a Range header is one of rows. */
+export const isRangeHeader = (header: string | undefined): boolean =>
+  header !== undefined && ROWS.test(header);
+
 /** The range of a Range header (`0-9`, `10-`); what has another form is ignored. */
 export function parseRangeHeader(header: string | undefined): Range {
-  const match = header === undefined ? null : /^(\d+)-(\d*)$/.exec(header);
+  const match = header === undefined ? null : ROWS.exec(header);
   if (!match) return ALL_ROWS;
   const offset = clamped(match[1] ?? '');
   if (match[2] === '') return { offset, limit: null };

@@ -17,6 +17,7 @@ import {
   parseStatusSetting,
   rangeStatus,
 } from './headers.ts';
+import { type AskedPage, linkHeader } from './page.ts';
 
 export interface Answer {
   readonly status: number;
@@ -28,6 +29,8 @@ export interface Answer {
 /** What of the request an answer repeats. */
 export interface Asked {
   readonly range: Range;
+  /** Null = no page by cursor. */
+  readonly page: AskedPage | null;
   /** Parameters in alphabetical order. */
   readonly canonicalQuery: string;
 }
@@ -62,6 +65,7 @@ function applied(plan: DatabasePlan): Omit<Preferences, 'invalid'> {
     representation: mutation === null ? null : preferences.representation,
     missing: mutation === 'insert' || mutation === 'update' ? preferences.missing : null,
     maxAffected: limits ? preferences.maxAffected : null,
+    pagination: plan.kind === 'read' ? preferences.pagination : null,
   };
 }
 
@@ -82,6 +86,23 @@ function outOfBounds(range: Range, total: number | null, verbosity: Verbosity): 
     details: `An offset of ${range.offset} was requested, but there are only ${total ?? 0} rows.`,
   });
   return renderError(error, verbosity);
+}
+
+/** Behind a cursor nobody knows how many rows are before the page. */
+function statedRange(
+  plan: RelationPlan | RoutinePlan,
+  { range }: Asked,
+  page: number,
+  total: number | null,
+): string {
+  if (plan.kind === 'read' && plan.page?.position) return contentRange(1, 0, total);
+  return contentRange(range.offset, range.offset + page - 1, total);
+}
+
+function pageHeaders(plan: RelationPlan | RoutinePlan, asked: Asked, result: ResultSet): Headers {
+  if (plan.kind !== 'read' || plan.page === null || asked.page === null) return {};
+  const link = linkHeader(plan.page, asked.page, result);
+  return link === null ? {} : { Link: link };
 }
 
 /** Clients and proxies refuse answers with long headers, and nobody needs this one. */
@@ -105,8 +126,9 @@ function respondRows(
   const status = rangeStatus(range, page, total);
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
   const headers = {
-    'Content-Range': contentRange(range.offset, range.offset + page - 1, total),
+    'Content-Range': statedRange(plan, asked, page, total),
     ...(plan.kind === 'read' ? contentLocation(plan, asked) : {}),
+    ...pageHeaders(plan, asked, executed.result),
     ...appliedHeader(applied(plan)),
   };
   if (plan.kind === 'call' && plan.call.returnsVoid) return { status: 204, headers, body: null };

@@ -4,6 +4,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import { runTaskWithinCost } from '../execute/cost.ts';
 import { runTransaction, type Transaction, type TransactionMode } from '../execute/transaction.ts';
 import { parsePreconditions } from '../request/precondition.ts';
 import type { Answer } from '../response/respond.ts';
@@ -14,7 +15,7 @@ import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
 import { answerNested, runNested } from './nested.ts';
 import { blaming } from './nesting.ts';
-import { answerInfo, answerTo, type Ready, taskOf } from './task.ts';
+import { answerInfo, answerTo, type Ready, taskOf, unknownCost } from './task.ts';
 
 /** The time that is left to the batch. */
 interface Clock {
@@ -58,7 +59,9 @@ interface Running {
 
 async function runSingle({ outer, run, clock }: Running, ready: Ready): Promise<Answer> {
   const { scene } = outer;
-  const executed = await run(taskOf(scene, ready, clock.left()));
+  const task = taskOf(scene, ready, clock.left());
+  const cost = unknownCost(ready);
+  const executed = await (cost === null ? run(task) : runTaskWithinCost(run, task, cost));
   ready.planned.verify?.(executed.result);
   const answer = answerTo(scene, ready, executed);
   const refusal = executed.result.status === null ? errorIn(answer) : null;

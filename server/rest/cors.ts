@@ -9,6 +9,8 @@ const METHODS = 'GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD';
 const SIMPLE_HEADERS = ['Accept', 'Accept-Language', 'Content-Language'];
 const EXPOSED =
   'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit';
+/** Headers that PostgREST's answers do not have. */
+const OURS = ['ETag', 'Link'] as const;
 const DAY_IN_SECONDS = 86_400;
 
 /** Who may read the answer; none where the origin is not allowed. An empty list allows every origin. */
@@ -62,6 +64,7 @@ export function withCors(answer: Answer, origin: string | undefined, allowed: re
   if (!origins) return { ...answer, headers: own };
   const exposed: Headers = { 'Access-Control-Expose-Headers': EXPOSED };
   // a second line of the same list, so that the first one is PostgREST's
-  if (own['ETag'] !== undefined) exposed['access-control-expose-headers'] = 'ETag';
+  const ours = OURS.filter((name) => own[name] !== undefined);
+  if (ours.length > 0) exposed['access-control-expose-headers'] = ours.join(', ');
   return { ...answer, headers: { ...own, ...origins, ...exposed } };
 }

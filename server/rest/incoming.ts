@@ -81,7 +81,7 @@ function asRead(raw: RawRequest): RawRequest {
   }
   const inBody = decodeText(raw.body).trim();
   const query = [raw.query, inBody].filter((part) => part !== '').join('&');
-  return { ...raw, method: 'GET', query, body: EMPTY };
+  return { ...raw, method: 'GET', query, ownQuery: raw.query, body: EMPTY };
 }
 
 const FORM = 'application/x-www-form-urlencoded';

@@ -126,7 +126,7 @@ export async function runNested(
   });
   const written: WrittenLevels = new Map();
   const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> =>
-    (await transaction.run(taskOf({ main: statement, estimate: null }, id, rows))).rows;
+    (await transaction.run(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
   await writeLevel({ context, plan, statements, groups, run, written }, root, null);
   const rows = answeredRows(root, written, answeredColumns(plan));
   const id = prepared.id === null ? null : String(prepared.id);
@@ -148,7 +148,12 @@ export const answerNested = (
   { range }: RequestShape,
   executed: Executed,
 ): Answer =>
-  respond(plan.write, { range, canonicalQuery: '' }, executed, settings.config.clientErrorVerbosity);
+  respond(
+    plan.write,
+    { range, page: null, canonicalQuery: '' },
+    executed,
+    settings.config.clientErrorVerbosity,
+  );
 
 /** Serves a nested write in a transaction of its own. Rejects as `readNested` and `runNested` do. */
 export async function writeNested(

@@ -9,6 +9,7 @@ import type { ResultSet } from '../execute/result.ts';
 import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
 import { verificationOf } from '../response/verify.ts';
+import { type CostGuard, createCostGuard } from './cost.ts';
 import { createLevelStatements, type LevelStatements } from './level-statements.ts';
 
 /** A plan with everything that can be made of it before the values are known. */
@@ -20,6 +21,8 @@ export interface Prepared {
   readonly id: number | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
+  /** What the statement may cost, and whether that is known; null = there is no limit. */
+  readonly cost: CostGuard | null;
 }
 
 /** A nested write, whose own statements depend on the body; its answer's do not. */
@@ -57,8 +60,11 @@ function binaryValues(plan: DatabasePlan, { main }: Statements): ReadonlySet<num
 /** A longer key or statement costs more to keep than to make again; it is hardly asked for twice. */
 const LONGEST_KEPT = 64 * 1024;
 
-/** A cache of at most `size` plans for a catalog and settings, and as many statements of levels; 0 keeps none. */
-export function createPlanCache(size: number): PlanCache {
+/**
+ * A cache of at most `size` plans for a catalog and settings, and as many statements of levels; 0 keeps none. `now`
+ * tells milliseconds.
+ */
+export function createPlanCache(size: number, now: () => number = Date.now): PlanCache {
   const caches = new WeakMap<Catalog, WeakMap<object, LRUCache<string, Planned>>>();
   const ids = new LRUCache<string, number>({ max: Math.max(size, 1) });
   let lastId = 0;
@@ -88,6 +94,7 @@ export function createPlanCache(size: number): PlanCache {
       id,
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
+      cost: plan.kind === 'read' && statements.cost !== null ? createCostGuard(plan.costLimit, now) : null,
     };
   };
 

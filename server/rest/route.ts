@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import { runWithinCost } from '../execute/cost.ts';
 import { runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
@@ -20,7 +21,7 @@ import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
 import { answerNested, writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
-import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
+import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
 
 /** An answer and what the log wants to know of how it came about. */
@@ -127,14 +128,17 @@ async function serve(
     timing.mark('transaction');
     return timing.onto(answer);
   }
+  const task = taskOf(scene, ready, null);
   const work = {
-    ...taskOf(scene, ready, null),
+    ...task,
     ...modeOf(scene, planned.plan),
     // what only read has nothing to undo: it is looked at after the trip
     verify: planned.plan.readOnly ? null : planned.verify,
   };
-  const executed = await runWork(context.pool, work).catch((error: unknown) => {
-    throw blameNesting(error, work.values);
+  const cost = unknownCost(ready);
+  const running = cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost);
+  const executed = await running.catch((error: unknown) => {
+    throw blameNesting(error, task.values);
   });
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);

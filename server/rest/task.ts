@@ -4,6 +4,7 @@
  * a batch, the check of a precondition.
  */
 import type { Config } from '../config.ts';
+import type { CostCheck } from '../execute/cost.ts';
 import type { Executed, Task, TransactionMode } from '../execute/transaction.ts';
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
@@ -15,6 +16,7 @@ import {
   type RequestShape,
   readShape,
 } from '../request/http.ts';
+import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
@@ -96,13 +98,37 @@ export const transactionOf = (
 export const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
   preferred === null ? end.startsWith('rollback') : preferred === 'rollback';
 
+const queryOf = (pairs: RequestShape['pairs']): string =>
+  pairs.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).join('&');
+
+/** What the links of a page are made of; null = no page by cursor. */
+function pageOf(
+  { settings: { config, options } }: Scene,
+  { raw, shape, fill }: Ready,
+  pairs: RequestShape['pairs'],
+): AskedPage | null {
+  const { page, cursor } = shape;
+  if (page === null || options.cursors === null) return null;
+  const query = fill === null ? (raw.ownQuery ?? raw.query) : queryOf(pairs);
+  const path = config.restPrefix.length + raw.path.length + 1;
+  return { cursor, query, cursors: options.cursors, longest: config.serverMaxUrlLength - path };
+}
+
+/** How the cost of a request is found out; null where it is known, or has no limit. */
+export const unknownCost = ({ planned: { cost, statements } }: Ready): CostCheck | null =>
+  cost !== null && statements.cost !== null && cost.isUnknown()
+    ? { explain: statements.cost, check: cost.check }
+    : null;
+
 /** The answer to what was run. Throws PGRST111 and 112 for settings that SQL set wrongly. */
-export function answerTo(scene: Scene, { shape, planned, fill }: Ready, executed: Executed): Answer {
+export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer {
+  const { shape, planned, fill } = ready;
   const { plan } = planned;
   const pairs = fill === null ? shape.pairs : shape.pairs.map(([key, value]) => [key, fill(value)] as const);
   const asked = {
     range: shape.range,
     canonicalQuery: plan.kind === 'read' ? canonicalQuery(pairs) : '',
+    page: pageOf(scene, ready, pairs),
   };
   return respond(plan, asked, executed, scene.settings.config.clientErrorVerbosity);
 }

@@ -293,7 +293,7 @@ describe('statements that DDL has outdated', () => {
     session: { key: 'session', text: "select set_config('app.x', $1, true)", values: ['x'] },
     role: 'anon',
     preRequest: null,
-    statements: { main: { text, parameters: [], columns: null }, estimate: null },
+    statements: { main: { text, parameters: [], columns: null }, estimate: null, cost: null },
     key,
     values: [],
     estimateValues: [],

@@ -64,6 +64,9 @@ const SETUP = `
   create function sneak() returns int language plpgsql as $$
     begin insert into receipt values (null); return 1; end
   $$;
+  create function sneaky(customer) returns int language plpgsql as $$
+    begin insert into receipt values (null); return 1; end
+  $$;
   create function teapot() returns text language plpgsql as $$
     begin
       perform set_config('response.status', '418', true);
@@ -658,6 +661,23 @@ describe('nothing but the transaction is shared', () => {
     expect(mixed.json.results[2].body).toBe('on');
     expect(mixed.json.results[5].body).toBe(1);
     expect(await countOf('customer')).toBe(2);
+  });
+
+  test('a read whose cost is looked at first may only read, too', async () => {
+    const own = await startApi(database, { 'db-max-cost': 1_000_000 });
+    try {
+      const answer = await own.request('POST', '/', {
+        as: ada,
+        headers: TYPE,
+        body: JSON.stringify({
+          requests: [post('/customer', { name: 'a' }), get('/customer?select=id,sneaky')],
+        }),
+      });
+      expect(answer.json).toMatchObject({ code: '25006', step: { index: 1 } });
+      expect(await countOf('customer')).toBe(0);
+    } finally {
+      await own.close();
+    }
   });
 
   test('the pre-request function is called for each request, with its path and method', async () => {

@@ -12,11 +12,14 @@ import { type Code, codes } from '../../server/errors/codes.ts';
 import { createHttpServer } from '../../server/host/http-server.ts';
 import { type Api, type ApiAnswer, type ApiRequest, tokenFor } from '../support/api.ts';
 import { createDatabase } from '../support/database.ts';
+import { cursorOf, linksOf } from '../support/pages.ts';
 import { FIXTURE_SQL, startShop, useShop } from './fixture.ts';
 
 const shop = useShop();
 let strict: Api;
 let closed: Api;
+let bounded: Api;
+let secretless: Api;
 
 beforeAll(async () => {
   strict = await startShop(shop.database, {
@@ -31,8 +34,14 @@ beforeAll(async () => {
     'server-max-url-length': 256,
   });
   closed = await startShop(shop.database, { 'db-anon-role': '', 'jwt-secret': '' });
+  await shop.database.query(`
+    create view shop.twice as select n from shop.numbers, generate_series(1, 2);
+    grant select on shop.twice to anon;
+  `);
+  bounded = await startShop(shop.database, { 'db-max-aggregate-cost': 1, 'server-max-url-length': 256 });
+  secretless = await startShop(shop.database, { 'jwt-secret': '' });
 });
-afterAll(() => Promise.all([strict.close(), closed.close()]));
+afterAll(() => Promise.all([strict, closed, bounded, secretless].map((api) => api.close())));
 
 /** The answer to bytes that are written as they stand; the connection ends with it. */
 async function raw(api: Pick<Api, 'raw'>, ...parts: readonly (string | Buffer)[]): Promise<ApiAnswer> {
@@ -62,6 +71,7 @@ const batch = (
   const body = typeof requests === 'string' ? requests : document;
   return api.request('POST', '/', { headers: BATCH, body });
 };
+const PAGED = { Prefer: 'pagination=cursor' };
 const STRICT = { Prefer: 'handling=strict, max-affected=1' };
 
 /** Nobody may connect to the database while the work runs, and who is connected is thrown out. */
@@ -249,6 +259,17 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
   AURA130: () => shop.request('DELETE', '/numbers?n=eq.1', { headers: { 'If-Match': '"x"' } }),
   AURA131: () => shop.request('DELETE', '/numbers', { headers: { 'If-Match': '*' } }),
   AURA132: () => post('/books', {}, { 'If-None-Match': '*' }),
+  AURA160: () => get('/numbers?cursor=x'),
+  AURA161: async () => {
+    const { next } = linksOf(await get('/numbers?limit=1', PAGED), '/numbers');
+    return get(`/numbers?order=word&cursor=${cursorOf(next)}`);
+  },
+  AURA162: () => get('/numbers?offset=1', PAGED),
+  AURA163: () => get('/log', PAGED),
+  AURA164: () => bounded.request('GET', '/twice?limit=1', { headers: PAGED }),
+  AURA165: () => bounded.request('GET', `/numbers?limit=1&word=neq.${'x'.repeat(200)}`, { headers: PAGED }),
+  AURA166: () => secretless.request('GET', '/numbers', { headers: PAGED }),
+  AURA150: () => bounded.request('GET', '/numbers?select=word,count()'),
   AURA200: () => strict.request('GET', '/books'),
   PGRST200: () => get('/books?select=nothing(id)'),
   PGRST201: () => get('/books?select=authors(id)'),

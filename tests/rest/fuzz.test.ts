@@ -7,6 +7,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { ApiError } from '../../server/errors/error.ts';
 import type { Request } from '../../server/request/ast.ts';
+import { createCursors } from '../../server/request/cursor.ts';
 import { parseList, parseRequest, type RawRequest, readShape } from '../../server/request/http.ts';
 import { useShop } from './fixture.ts';
 
@@ -419,6 +420,7 @@ const OPTIONS = {
   dbRootSpec: null,
   openapiMode: 'follow-privileges',
   dbMaxFilters: 1000,
+  cursors: createCursors([Buffer.from('a secret of this test, long enough')]),
 } as const;
 
 /** The request that is parsed; null where it is refused. */
