@@ -14,13 +14,11 @@ import { visibleTo } from '../server/catalog/visible.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import { connectCatalog } from '../tests/catalog/connect.ts';
 import { makeLargeSchema } from '../tests/catalog/large.ts';
+import { median } from './median.ts';
 
 const RUNS = 9;
 const SIZE = { tables: 1000, functions: 2000, views: 200 };
 const OPTIONS = { schemas: ['large'], extraSearchPath: ['public'], hoistedSettings: ['statement_timeout'] };
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const startServer = async (): Promise<{ uri: string; stop(): Promise<void> }> => {
   const uri = process.env['TEST_DB_URI'];

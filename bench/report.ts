@@ -96,8 +96,8 @@ const HEAD = [
 ] as const;
 
 const renderMixed = ({ unmixed, mixed }: MixedResult): string => {
-  const [before, during] = [unmixed, mixed].map((results) => median(results.map(({ p99 }) => p99)));
-  const times = (during ?? Number.NaN) / (before ?? Number.NaN);
+  // each round's own, as with the ratios
+  const times = median(mixed.map(({ p99 }, round) => p99 / (unmixed[round]?.p99 ?? Number.NaN)));
   const row = (title: string, results: readonly AuraResult[]): readonly string[] => [
     title,
     whole(median(results.map(({ perSecond }) => perSecond))),

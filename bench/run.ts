@@ -89,10 +89,9 @@ const measureRounds = async (bench: Bench, all: readonly Loaded[]): Promise<Work
 };
 
 /** The median of what other programs took of the processors; null where that is not known. */
-const othersShare = (results: readonly WorkloadResult[]): number | null => {
-  const shares = results.flatMap(({ aura, floor }) =>
-    [...aura, ...floor].flatMap(({ cpu }) => (cpu === null ? [] : [cpu.others])),
-  );
+const othersShare = (results: readonly WorkloadResult[], mixed: MixedResult | null): number | null => {
+  const measured = [...results.flatMap(({ aura, floor }) => [...aura, ...floor]), ...(mixed?.unmixed ?? [])];
+  const shares = measured.flatMap(({ cpu }) => (cpu === null ? [] : [cpu.others]));
   return shares.length === 0 ? null : median(shares);
 };
 
@@ -189,7 +188,7 @@ const run = async (options: BenchOptions, folder: string, signal: AbortSignal): 
       postgres: cluster.version,
       load: tool.version,
       floor: floorTool?.version ?? null,
-      others: othersShare(measured.workloads),
+      others: othersShare(measured.workloads, measured.mixed),
       ...measured,
     });
     process.stdout.write(`${report}\n`);

@@ -2,6 +2,7 @@
  * What `aura dev` prints when all is up: where everything is, the keys, and a line to paste. Text only; dev.ts
  * prints it.
  */
+import type { ClientKeys } from '../project/settings.ts';
 
 export interface Banner {
   readonly title: string;
@@ -10,7 +11,7 @@ export interface Banner {
   readonly watched: string;
   /** Names and addresses, in order. */
   readonly places: readonly (readonly [name: string, address: string])[];
-  readonly keys: { readonly anon: string; readonly service: string } | null;
+  readonly keys: ClientKeys | null;
   /** A URL that answers with something. */
   readonly sampleUrl: string;
   /** Whether the sample shows something without the service key. */
@@ -24,7 +25,7 @@ const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'
 export const renderBanner = (banner: Banner, bold: (text: string) => string): string => {
   const { keys } = banner;
   const rows: (readonly [string, string])[] = [...banner.places];
-  if (keys !== null) rows.push(['anon key', keys.anon], ['service key', keys.service]);
+  for (const [name, key] of Object.entries(keys ?? {})) rows.push([`${name} key`, key]);
   const width = Math.max(...rows.map(([name]) => name.length));
   const key = banner.sampleIsPublic ? keys?.anon : keys?.service;
   const header = key === undefined ? '' : ` -H ${shellQuote(`apikey: ${key}`)}`;

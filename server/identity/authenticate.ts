@@ -58,7 +58,7 @@ function createKeys(apiKeys: readonly string[]): (credentials: Credentials) => I
     if (authorization?.startsWith('Bearer ey')) return null;
     const bearer = /^bearer\s+(\S+)\s*$/i.exec(authorization ?? '')?.[1];
     const key = bearer ?? (authorization === undefined ? apikey : undefined);
-    if (key === undefined) return null;
+    if (key === undefined || key.startsWith('ey')) return null;
     const identity = identities.get(digest(key)) ?? null;
     if (identity === null && OPAQUE.test(key)) throw unknownKey();
     return identity;

@@ -7,7 +7,7 @@ import type { TreeLevel } from '../request/tree.ts';
 import type { PlanContext } from './context.ts';
 import { allColumns, planTarget } from './fields.ts';
 import { unknownColumn } from './mutate.ts';
-import { cannotWriteAlong, type Place } from './nested.ts';
+import { cannotWrite, type Place } from './nested.ts';
 import type { LevelColumn, LevelPlan, NestedPlan } from './types.ts';
 
 /** Another row's key columns that fill columns of a row. */
@@ -81,7 +81,7 @@ export interface LevelShape {
 export function planLevel(context: PlanContext, relation: Relation, shape: LevelShape): LevelPlan {
   const columns = [...shape.columns].map(([name, { members, given }]): LevelColumn => {
     const column = relation.columns.get(name);
-    if (!column) throw unknownColumn(relation, name);
+    if (!column) throw unknownColumn(relation.name.name, name);
     return { name, type: column.declaredType, members, given: given ? planTarget(context, column) : null };
   });
   const { conflict, applyDefaults, keys, row } = shape;
@@ -103,8 +103,8 @@ export function holdsJson(relation: Relation, column: string): boolean {
 }
 
 /** Refuses embeds that nothing can be inserted into. Throws AURA201. */
-export function refuseUninsertable({ relation, link }: Place): void {
-  if (link && !relation.insertable) throw cannotWriteAlong(relation.name, `a ${relation.kind} takes no rows`);
+export function refuseUninsertable({ relation, link, path }: Place): void {
+  if (link && !relation.insertable) throw cannotWrite(path, `The ${relation.kind} takes no rows.`);
 }
 
 /** All columns of a place's rows, as an answer shows them. */

@@ -25,13 +25,13 @@ export function returningColumns(read: ReadPlan, primaryKey: readonly string[]):
 }
 
 /** PGRST204. */
-export const unknownColumn = (relation: Relation, name: string): Error =>
-  apiError('PGRST204', `Could not find the '${name}' column of '${relation.name.name}' in the schema cache`);
+export const unknownColumn = (relation: string, name: string): Error =>
+  apiError('PGRST204', `Could not find the '${name}' column of '${relation}' in the schema cache`);
 
 function targets(context: PlanContext, relation: Relation, names: readonly string[]): TargetColumn[] {
   return names.map((name) => {
     const column = relation.columns.get(name);
-    if (!column) throw unknownColumn(relation, name);
+    if (!column) throw unknownColumn(relation.name.name, name);
     return planTarget(context, column);
   });
 }

@@ -4,6 +4,7 @@
  * at deeper places are looked at with each body: the plan of a shape knows the root only.
  */
 import { isToOne, type Relation, type Relationship } from '../catalog/types.ts';
+import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
 import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { EmbedOption, Located, Preferences, Request, SelectEmbed } from '../request/ast.ts';
@@ -164,16 +165,23 @@ function createRoot(context: PlanContext, rooted: Rooted): Place {
 
   const createPlace = (path: readonly string[], of: Relation, link: Link | null): Place => {
     const members = new Map<string, TreeMember<Place>>();
+    // the key of an embed may lead to a relation that the role may not see, whose name is then not told
+    const shownName = (): string => {
+      const { schema, name } = of.name;
+      const seen = visibleTo(context.catalog, context.role).relations.has(nameKey(schema, name));
+      return link === null || seen ? name : (path.at(-1) ?? name);
+    };
     const find = (key: string): TreeMember<Place> | null => {
       if (of.columns.has(key)) return { kind: 'column' };
       const found = findEmbed(context, rooted.schema, of.name, key);
       if (!found) return null;
       const name = found.item.alias ?? found.item.target;
-      if (of.columns.has(name)) throw sameAsColumn(name, of);
+      if (of.columns.has(name)) throw sameAsColumn(name, shownName());
       places += 1;
       if (places > MOST_PLACES) throw tooManyPlaces();
-      const target = embedded(context, path, found.relationship);
-      const place = createPlace([...path, name], target.relation, target.link);
+      const below = [...path, name];
+      const target = embedded(context, below, found.relationship);
+      const place = createPlace(below, target.relation, target.link);
       return { kind: 'embed', name, toOne: isToOne(found.relationship), place };
     };
     const member = (key: string): TreeMember<Place> => {
@@ -181,7 +189,7 @@ function createRoot(context: PlanContext, rooted: Rooted): Place {
       if (known) return known;
       const counts = link !== null || !only || only.includes(key);
       known = counts ? (find(key) ?? undefined) : { kind: 'ignored' };
-      if (!known) throw unknownColumn(of, key);
+      if (!known) throw unknownColumn(shownName(), key);
       members.set(key, known);
       return known;
     };
@@ -220,21 +228,21 @@ function embedWriting({ options, preferred }: Rooted, path: readonly string[], r
 /** The relation that an embed writes, and how. Throws AURA103, AURA200 and AURA201. */
 function embedded(
   context: PlanContext,
-  above: readonly string[],
+  path: readonly string[],
   relationship: Relationship,
 ): { relation: Relation; link: Link } {
   const { dbMaxEmbedDepth } = context.options;
-  if (above.length >= dbMaxEmbedDepth) {
+  if (path.length > dbMaxEmbedDepth) {
     throw apiError('AURA103', 'The body nests too deeply', {
       details: `Embeds nest deeper than ${dbMaxEmbedDepth} levels.`,
       hint: 'Send it in several requests.',
     });
   }
   if (relationship.kind === 'computed') {
-    throw cannotWriteAlong(relationship.target, 'it is computed by a function');
+    throw cannotWrite(path, 'It is computed by a function.');
   }
   const relation = relationOf(context, relationship.target);
-  if (!relation) throw cannotWriteAlong(relationship.target, 'its relation is not exposed');
+  if (!relation) throw cannotWrite(path, 'Its relation is not exposed.');
   refuseUnprotectedRelations(context, [relation]);
   if (relationship.kind !== 'many-to-many') {
     const kind = relationship.sourceHoldsKey ? 'parent' : 'child';
@@ -243,21 +251,21 @@ function embedded(
   const junction = context.catalog.relations.get(
     nameKey(relationship.junction.schema, relationship.junction.name),
   );
-  if (!junction) throw cannotWriteAlong(relationship.target, 'its junction is not exposed');
+  if (!junction) throw cannotWrite(path, 'Its junction is not exposed.');
   refuseUnprotectedRelations(context, [junction]);
   const { sourceColumns, targetColumns } = relationship;
   return { relation, link: { kind: 'junction', junction, above: sourceColumns, here: targetColumns } };
 }
 
 /** AURA201. */
-export const cannotWriteAlong = (target: QualifiedName, reason: string): Error =>
-  apiError('AURA201', `Rows of '${target.name}' cannot be written as an embed`, {
-    details: `The embed leads to '${displayName(target)}'; ${reason}.`,
+export const cannotWrite = (path: readonly string[], details: string): Error =>
+  apiError('AURA201', `Rows cannot be written as '${path.join('.')}'`, {
+    details,
     hint: 'Nested bodies follow foreign keys to relations that rows can be inserted into.',
   });
 
-const sameAsColumn = (name: string, relation: Relation): Error =>
-  apiError('AURA140', `An embed is called '${name}' like a column of '${relation.name.name}'`, {
+const sameAsColumn = (name: string, relation: string): Error =>
+  apiError('AURA140', `An embed is called '${name}' like a column of '${relation}'`, {
     hint: 'Give it another alias.',
   });
 

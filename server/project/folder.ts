@@ -68,7 +68,7 @@ export const loadProject = async (path: string): Promise<Project> => {
   ]);
   if (!hasSettings && !hasMigrations) {
     throw new StartError(
-      `There is no project in ${folder}: it has neither ${SETTINGS} nor a folder ${MIGRATIONS}/.`,
+      `There is no project in ${folder}: it has neither ${SETTINGS} nor a folder ${MIGRATIONS}/, and no config.toml of Supabase.`,
       'Name the folder with --project-dir, such as --project-dir examples/tracks.',
     );
   }

@@ -13,7 +13,16 @@ export interface DevelopmentSettings {
   /** The same configuration with what the database says. */
   readonly load: LoadConfig;
   /** The keys for clients, or null if the project's tokens are not signed with a shared secret. */
-  readonly keys: { readonly anon: string; readonly service: string } | null;
+  readonly keys: ClientKeys | null;
+}
+
+/** Keys by what they are called before the word key. */
+export interface ClientKeys {
+  readonly anon: string;
+  readonly service: string;
+  /** Those that are no tokens, where the project has such. */
+  readonly publishable?: string;
+  readonly secret?: string;
 }
 
 /** The bytes that sign HS256 tokens, if the configuration has such. */

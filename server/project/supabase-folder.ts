@@ -2,7 +2,7 @@
  * A Supabase project folder as it lies on disk: `config.toml`, `migrations/` with timestamped names, the seeds that
  * the configuration names, `roles.sql`. It is the folder itself or its `supabase/`. Only reads.
  */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { StartError, systemCode } from '../errors/start.ts';
 import { exists, loadScript, type Script } from './folder.ts';
@@ -38,6 +38,10 @@ const MIGRATION_NAME = /^(\d+)_(.*)\.sql$/;
 const OLD_INITIAL = /^(\d{14})_init\.sql$/;
 const OLD_INITIAL_UNTIL = '20211209000000';
 
+/** Other programs call their settings `config.toml`, too. */
+const isSupabaseConfig = async (path: string): Promise<boolean> =>
+  (await exists(path)) && /^\s*(?:project_id\s*=|\[(?:api|db|auth)\])/m.test(await readFile(path, 'utf8'));
+
 /**
  * Where the Supabase project of a folder is, or null. A folder with `sql/` is a project of Aura's own kind.
  */
@@ -46,14 +50,16 @@ export const findSupabaseFolder = async (
 ): Promise<{ folder: string; prefix: string } | null> => {
   const folder = resolve(path);
   if (await exists(join(folder, 'sql'))) return null;
-  const inside = join(folder, 'supabase');
   for (const [candidate, prefix] of [
-    [inside, 'supabase/'],
+    [join(folder, 'supabase'), 'supabase/'],
     [folder, ''],
   ] as const) {
-    if (await exists(join(candidate, 'config.toml'))) return { folder: candidate, prefix };
-    const named = basename(candidate) === 'supabase';
-    if (named && (await exists(join(candidate, 'migrations')))) return { folder: candidate, prefix };
+    const hasSettings = await exists(join(candidate, 'config.toml'));
+    const hasMigrations = await exists(join(candidate, 'migrations'));
+    const isNamed = basename(candidate) === 'supabase' && (hasSettings || hasMigrations);
+    const found = isNamed || (hasSettings && hasMigrations);
+    if (found || (await isSupabaseConfig(join(candidate, 'config.toml'))))
+      return { folder: candidate, prefix };
   }
   return null;
 };

@@ -72,7 +72,9 @@ const AS_OWNER = 'set session authorization postgres';
 
 /** Puts the session as a new one of `postgres` would be: whatever a file has set is gone. */
 export const beginAsOwner = async (connection: Connection): Promise<void> => {
-  await connection.query(`${AS_LOGIN}; reset all; ${AS_OWNER}; begin`);
+  await connection.query(`${AS_LOGIN}; reset all; ${AS_OWNER}`);
+  // in one message with the others, it would make them part of the transaction: a rollback would undo them
+  await connection.query('begin');
 };
 
 /** Runs something as the login, within the transaction. If it fails, so does the transaction. */

@@ -9,7 +9,7 @@ import { StartError } from '../errors/start.ts';
 import { isSigningKey, type PrivateJwk, signToken, signTokenWithKey } from '../identity/sign.ts';
 import type { LoadConfig } from '../settings.ts';
 import { type DevelopmentSettings, signingSecret } from './settings.ts';
-import { DEFAULT_JWT_SECRET, type SupabaseConfig } from './supabase-config.ts';
+import type { SupabaseConfig } from './supabase-config.ts';
 import type { SupabaseFolder } from './supabase-folder.ts';
 
 /** When the demo keys end; what they are signed over is fixed, so that they are the same everywhere. */
@@ -85,21 +85,22 @@ export const loadSupabaseSettings = async (
   };
   const load: LoadConfig = (database) => loadConfig({ ...sources, database });
   const config = load([]);
+  const opaque = { publishable: auth.publishableKey, secret: auth.secretKey };
   if (config.jwtSecret === projectSecret) {
     const sign = signWith(auth, keys);
     return {
       config,
       load,
-      keys: { anon: auth.anonKey ?? sign('anon'), service: auth.serviceRoleKey ?? sign('service_role') },
+      keys: {
+        anon: auth.anonKey ?? sign('anon'),
+        service: auth.serviceRoleKey ?? sign('service_role'),
+        ...opaque,
+      },
     };
   }
   // another secret (AURA_JWT_SECRET, say): keys of the project would be refused
   const secret = signingSecret(config);
   if (secret === null) return { config, load, keys: null };
   const sign = (role: string): string => signToken(secret, { iss: 'aura', role, exp: now() + TEN_YEARS });
-  return { config, load, keys: { anon: sign('anon'), service: sign('service_role') } };
+  return { config, load, keys: { anon: sign('anon'), service: sign('service_role'), ...opaque } };
 };
-
-/** Whether tokens are signed with the secret that everyone knows. */
-export const hasDemoSecret = ({ auth }: SupabaseConfig): boolean =>
-  auth.jwtSecret === DEFAULT_JWT_SECRET && auth.signingKeysPath === null;

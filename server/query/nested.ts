@@ -28,7 +28,8 @@ import type { Statement } from './statement.ts';
 
 const ITEM: Qualifier = { schema: null, relation: 'pgrst_item' };
 const WRITTEN: Qualifier = { schema: null, relation: 'pgrst_written' };
-const FOUND: Qualifier = { schema: null, relation: 'pgrst_found' };
+// not pgrst_: the columns behind it are a table's, which a hint must not tell
+const FOUND: Qualifier = { schema: null, relation: 'aura_found' };
 const BODY = parameter({ kind: 'body' });
 
 /** The setting that holds the number of the row at hand. */

@@ -59,6 +59,10 @@ export function whereIs(row: TreeRow): string {
   return path.startsWith('.') ? path.slice(1) : path;
 }
 
+/** The texts of an array's elements. */
+const textsIn = (array: string): string[] =>
+  [...elementsOf(array, 0)].map(({ start, end }) => array.slice(start, end));
+
 const misshapen = (message: string, where: string, hint: string): Error =>
   apiError('AURA140', message, {
     details: where === '' ? null : `It stands at ${where.replace(/^\./, '')} in the body.`,
@@ -82,7 +86,8 @@ export function readTree<P extends TreePlace<P>>(text: string, root: P, mostObje
     const embeds = new Map<string, TreeRow | readonly TreeRow[] | null>();
     const row: TreeRow = { index: level.rows.length, above, where, columns, embeds };
     level.rows.push(row);
-    for (const [key, value] of membersOf(object)) {
+    for (const { key, value: span } of membersOf(object, 0)) {
+      const value = object.slice(span.start, span.end);
       const member = level.place.member(key);
       if (member.kind === 'column') columns.set(key, value);
       if (member.kind !== 'embed') continue;
@@ -109,7 +114,7 @@ export function readTree<P extends TreePlace<P>>(text: string, root: P, mostObje
   };
 
   const readMany = (level: OpenLevel<P>, value: string, above: TreeRow, name: string): TreeRow[] => {
-    const elements = kindOf(value) === 'array' ? elementsOf(value) : null;
+    const elements = kindOf(value) === 'array' ? textsIn(value) : null;
     if (elements === null || elements.some((element) => kindOf(element) !== 'object')) {
       const where = `${whereIs(above)}.${name}`;
       throw misshapen(`'${name}' takes an array of objects`, where, 'It is a to-many embed.');
@@ -121,7 +126,7 @@ export function readTree<P extends TreePlace<P>>(text: string, root: P, mostObje
   const body = text.trimStart();
   if (kindOf(body) === 'object') readObject(level, body, null, '');
   else {
-    elementsOf(body).forEach((element, position) => {
+    textsIn(body).forEach((element, position) => {
       readObject(level, element, null, `[${position}]`);
     });
   }

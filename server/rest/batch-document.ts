@@ -6,6 +6,7 @@ import type { IsolationLevel } from '../config/role-settings.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { RawRequest } from '../request/http.ts';
+import { createJsonIndex, type JsonIndex, type Span } from '../request/json-text.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
 import {
@@ -15,7 +16,6 @@ import {
   parseAddress,
   parseBody,
 } from './batch-reference.ts';
-import { createJsonIndex, type JsonIndex, type Span } from './json-text.ts';
 
 /** One request of a batch. */
 export interface BatchStep {

@@ -5,13 +5,13 @@
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
-import type { RawRequest, RequestShape } from '../request/http.ts';
+import type { RawRequest } from '../request/http.ts';
 import { parsePreconditions } from '../request/precondition.ts';
 import { atStep, type Batch, type BatchStep } from './batch-document.ts';
 import { refuseMarks, withoutMarks } from './batch-reference.ts';
-import { type Guarded, guardedOf, guards, inFull, unsuited } from './conditional.ts';
+import { type Guarded, guardedOf, guards, inFull, insertHasNone } from './conditional.ts';
 import type { Scene } from './context.ts';
-import { type NestedWrite, readNested } from './nested.ts';
+import type { ReadyNested } from './nested.ts';
 import { plannedOf, type Ready, shapeOf } from './task.ts';
 
 /** What the requests of a batch have in common. */
@@ -52,7 +52,7 @@ function bytesOf(step: BatchStep, json: string | null): Buffer {
 export type Runnable =
   | { readonly kind: 'info'; readonly plan: InfoPlan }
   | { readonly kind: 'single'; readonly ready: Ready }
-  | { readonly kind: 'nested'; readonly write: NestedWrite; readonly shape: RequestShape }
+  | { readonly kind: 'nested'; readonly ready: ReadyNested }
   | { readonly kind: 'guarded'; readonly ready: Ready; readonly guarded: Guarded };
 
 const STRICTNESS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable'];
@@ -100,9 +100,9 @@ export function prepareStep(outer: Outer, step: BatchStep, json: string | null):
   const planned = plannedOf(scene, asked, shape);
   if (planned.kind === 'info') return { kind: 'info', plan: planned.plan };
   if (planned.kind === 'nested') {
-    if (preconditions) throw unsuited('A nested write');
+    if (preconditions !== null) throw insertHasNone();
     refuseOtherTransaction(outer, planned.plan.write, false);
-    return { kind: 'nested', write: readNested(scene, raw, planned), shape };
+    return { kind: 'nested', ready: { raw, shape, planned, fill: null } };
   }
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
@@ -147,20 +147,3 @@ export const onlyReads = (steps: readonly BatchStep[], early: readonly (Runnable
     const runnable = early[index];
     return READS.has(method) || (runnable?.kind === 'single' && runnable.ready.planned.plan.readOnly);
   });
-
-/** What a request runs, as far as it is known: null = its body is not complete. */
-export function preparedOf(runnable: Runnable | null): { plan: DatabasePlan; sql: string } | 'none' | null {
-  if (runnable === null) return null;
-  switch (runnable.kind) {
-    case 'info':
-      return 'none';
-    case 'nested': {
-      const { plan, statements } = runnable.write.prepared;
-      return { plan: plan.write, sql: statements.main.text };
-    }
-    default: {
-      const { plan, statements } = runnable.ready.planned;
-      return { plan, sql: statements.main.text };
-    }
-  }
-}

@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { apiError } from '../errors/codes.ts';
 import type { RequestShape } from '../request/http.ts';
-import { type JsonIndex, type Span, textMembersOf } from './json-text.ts';
+import { type JsonIndex, type Span, textMembersOf } from '../request/json-text.ts';
 
 /** A place in an earlier answer. */
 export interface Reference {

@@ -4,10 +4,10 @@
  */
 import { ApiError, type ErrorFields } from '../errors/error.ts';
 import type { DatabasePlan } from '../plan/types.ts';
+import { createJsonIndex, type JsonIndex } from '../request/json-text.ts';
 import { mediaTypeName } from '../request/media-type.ts';
 import type { Answer } from '../response/respond.ts';
 import type { BatchStep } from './batch-document.ts';
-import { createJsonIndex, type JsonIndex } from './json-text.ts';
 
 /** The answer to one request of a batch. */
 export interface StepResult {

@@ -13,7 +13,7 @@ import { type Outer, prepareStep, type Runnable, refusalAt } from './batch-prepa
 import { type AnswerOf, createFill, fillBody } from './batch-reference.ts';
 import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
-import { answerNested, runNested } from './nested.ts';
+import { answerToNested, prepareNested, type ReadyNested } from './nested.ts';
 import { blaming } from './nesting.ts';
 import { answerInfo, answerTo, type Ready, taskOf, unknownCost } from './task.ts';
 
@@ -75,16 +75,12 @@ function runGuardedStep({ outer, run, clock, mode }: Running, guarded: Guarded):
 
 async function runNestedStep(
   { outer, run, clock }: Running,
-  { write, shape }: Extract<Runnable, { kind: 'nested' }>,
-): Promise<Answer> {
-  const { scene } = outer;
-  const inTime: Transaction['run'] = (task) => {
-    clock.left();
-    return run(task);
-  };
-  const around = { onSql: () => undefined, mostMs: clock.left() };
-  const executed = await runNested(scene, write, { run: inTime }, around);
-  return answerNested(scene, write.prepared, shape, executed);
+  step: BatchStep,
+  ready: ReadyNested,
+): Promise<StepResult> {
+  const write = prepareNested(outer.scene, ready, () => undefined);
+  const answer = answerToNested(outer.scene, ready, await write(run, clock.left()));
+  return createResult(step, ready.planned.plan.write, answer);
 }
 
 async function runStep(
@@ -98,9 +94,7 @@ async function runStep(
   const runnable = early ?? prepareStep(outer, step, step.body && fillBody(step.body, answerOf, limit));
   if (runnable.kind === 'info') return createResult(step, null, answerInfo(outer.scene, runnable.plan));
   const fill = createFill(step.address, answerOf, limit);
-  if (runnable.kind === 'nested') {
-    return createResult(step, runnable.write.prepared.plan.write, await runNestedStep(running, runnable));
-  }
+  if (runnable.kind === 'nested') return runNestedStep(running, step, { ...runnable.ready, fill });
   const ready: Ready = { ...runnable.ready, fill };
   if (runnable.kind === 'single') {
     return createResult(step, ready.planned.plan, await runSingle(running, ready));

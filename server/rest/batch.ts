@@ -15,7 +15,7 @@ import { contentType, mediaTypeName, parseAccept } from '../request/media-type.t
 import { parsePrefer, renderApplied } from '../request/prefer.ts';
 import type { Answer } from '../response/respond.ts';
 import { atStep, BATCH_TYPE, isOwnHeader, parseBatch } from './batch-document.ts';
-import { isolationOf, type Outer, onlyReads, preparedOf, prepareEarly } from './batch-prepare.ts';
+import { isolationOf, type Outer, onlyReads, prepareEarly, type Runnable } from './batch-prepare.ts';
 import { glue } from './batch-result.ts';
 import { runBatch } from './batch-run.ts';
 import type { Scene } from './context.ts';
@@ -62,6 +62,13 @@ const sharedHeaders = ({ headers }: RawRequest): RawRequest['headers'] =>
     Object.entries(headers).filter(([name]) => !isOwnHeader(name) && !OF_THE_DOCUMENT.has(name)),
   );
 
+const sqlOf = (early: readonly (Runnable | null)[]): string =>
+  early
+    .flatMap((runnable) =>
+      runnable === null || runnable.kind === 'info' ? [] : [runnable.ready.planned.statements.main.text],
+    )
+    .join(';\n');
+
 /**
  * Answers a batch. Rejects with ApiError, which says in `step` which request it is about: AURA120 to AURA127 and
  * whatever the requests by themselves are refused with.
@@ -87,16 +94,12 @@ export async function serveBatch(
     const outer: Outer = { scene, headers: sharedHeaders(raw), isolation: isolationOf(scene, batch) };
     const early = prepareEarly(outer, batch.steps);
     timing.mark('plan');
-    const known = early.map(preparedOf).filter((item) => item !== 'none');
-    trace.sql = known.flatMap((item) => item?.sql ?? []).join(';\n');
+    trace.sql = sqlOf(early);
     const mode: TransactionMode = {
       isolation: outer.isolation,
       readOnly: onlyReads(batch.steps, early),
       rollback: rollsBack(config.dbTxEnd, preferences.transaction),
-      ...transactionOf(
-        scene,
-        known.map((item) => item?.plan ?? null),
-      ),
+      ...transactionOf(scene),
     };
     const results = await runBatch(outer, mode, batch.steps, early);
     timing.mark('transaction');

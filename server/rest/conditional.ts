@@ -18,7 +18,7 @@ import { ownTag, refuseUnlessSeen, tagOf, withEntityTag } from '../response/enti
 import type { Answer } from '../response/respond.ts';
 import type { Scene } from './context.ts';
 import { blaming } from './nesting.ts';
-import { answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
+import { afterFirst, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -39,12 +39,15 @@ export function answerUnder(
   return raw.method === 'HEAD' && tagged.body !== null ? { ...tagged, body: null } : tagged;
 }
 
-/** AURA132. */
-export const unsuited = (what: string, hint: string | null = null): Error =>
+const unsuited = (what: string, hint: string | null = null): Error =>
   apiError('AURA132', `${what} has no conditions`, {
     details: 'If-Match and If-None-Match compare what GET of the same address answers.',
     hint,
   });
+
+/** AURA132 for inserts. */
+export const insertHasNone = (): Error =>
+  unsuited('An insert', 'PUT writes one row, and with If-None-Match: * only a new one.');
 
 /** A write that looks at what is there before it writes. */
 export interface Guarded {
@@ -84,9 +87,7 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
     if (preconditions.ifMatch === null && method !== 'POST') return null;
     throw unsuited('The call of a function');
   }
-  if (plan.mutation === 'insert') {
-    throw unsuited('An insert', 'PUT writes one row, and with If-None-Match: * only a new one.');
-  }
+  if (plan.mutation === 'insert') throw insertHasNone();
   if (plan.mutate.kind === 'update' && plan.mutate.keys.length > 0) {
     throw unsuited('An update with a value a row', 'Leave `on` out and address one row.');
   }
@@ -139,7 +140,7 @@ export async function runGuarded(
   if (seen.result.page > 1) throw severalRows();
   refuseUnlessSeen(preconditions, seen.result.page === 0 ? null : tagOf(answerTo(scene, look, seen)));
   left();
-  const executed = await run({ ...writing, session: null });
+  const executed = await run(afterFirst(writing));
   write.planned.verify?.(executed.result);
   verifyWritten(plan, executed, preconditions);
   const answer = answerTo(scene, write, executed);

@@ -4,7 +4,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { holdsJson, type KeySource, keySources, type LevelShape, reservedPrefix } from '../plan/level.ts';
-import { cannotWriteAlong, type Place } from '../plan/nested.ts';
+import { cannotWrite, type Place } from '../plan/nested.ts';
 import { kindOf } from '../request/json-text.ts';
 import { keysDiffer } from '../request/payload.ts';
 import { type TreeLevel, type TreeRow, whereIs } from '../request/tree.ts';
@@ -150,7 +150,7 @@ export interface RowWriter {
 
 /** A writer of rows with these columns, beside the keys that fill them. */
 export function createRowWriter(
-  { relation }: Place,
+  { relation, path }: Place,
   columns: Iterable<string>,
   sources: readonly KeySource[],
   keyOf: KeyOf,
@@ -175,7 +175,7 @@ export function createRowWriter(
       }
       for (const { key, start: named, asItIs } of fills) {
         const value = keyOf(source, row, key);
-        if (value === null) throw cannotWriteAlong(relation.name, `'${key}' is null in the row it refers to`);
+        if (value === null) throw cannotWrite(path, `'${key}' is null in the row that it refers to.`);
         text += `,${named}${asItIs ? value : JSON.stringify(value)}`;
       }
     }

@@ -3,11 +3,9 @@
  */
 import type { Row } from '../execute/exchange.ts';
 import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
-import type { PlanContext } from '../plan/context.ts';
 import { answeredColumns, holdsJson } from '../plan/level.ts';
 import { type Place, planRoot, refuseUnknownOptions } from '../plan/nested.ts';
-import type { PreRequest } from '../query/pre-request.ts';
-import type { SessionStatement } from '../query/session.ts';
+import type { NestedPlan } from '../plan/types.ts';
 import type { Statements } from '../query/statement.ts';
 import type { RawRequest, RequestShape } from '../request/http.ts';
 import { decodeText, refuseUnlessObjects } from '../request/payload.ts';
@@ -20,40 +18,42 @@ import { type WrittenLevels, writeLevel } from './level.ts';
 import { groupLevels } from './level-rows.ts';
 import type { LevelStatement } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
+import { blameNesting } from './nesting.ts';
 import type { PreparedNested } from './planned.ts';
-import { modeOf, sessionOf } from './task.ts';
+import { afterFirst, modeOf, sessionFor } from './task.ts';
 
-/** What a nested write runs under. */
-interface NestedRun {
-  readonly session: SessionStatement;
-  readonly preRequest: PreRequest | null;
-  readonly context: PlanContext;
-  /** Told the SQL of every statement. */
-  readonly onSql: (text: string) => void;
+/** A nested write that the database has to carry out. */
+export interface ReadyNested {
+  readonly raw: RawRequest;
+  readonly shape: RequestShape;
+  readonly planned: PreparedNested;
+  /** Puts values in the place of the marks in its slots; null = it has none. */
+  readonly fill: ((text: string) => string) | null;
 }
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-/** Tasks of one transaction: the first opens the session. */
-function createTasks({ session, preRequest, context, onSql }: NestedRun) {
+/** Tasks of one nested write: the first opens its session. */
+function createTasks(scene: Scene, { raw, shape, planned, fill }: ReadyNested, mostMs: number | null) {
+  const { role } = scene.identity;
+  const session = sessionFor(scene, raw, planned.plan.write, mostMs);
   let isFirst = true;
   return (statements: Statements, id: string | null, body: string): Task => {
-    const opens = isFirst;
-    isFirst = false;
-    onSql(statements.main.text);
-    return {
-      session: opens ? session : null,
-      role: context.role,
-      // called by the first; the others know by it whether the role is still the one of their keys
-      preRequest,
+    const task: Task = {
+      session,
+      role,
+      preRequest: scene.settings.preRequest,
       readOnly: false,
       looks: false,
       statements,
-      key: id === null ? null : `${context.role} ${id}`,
-      values: bind(statements.main.parameters, { slots: [], body, offset: 0, fill: null }),
+      key: id === null ? null : `${role} ${id}`,
+      values: bind(statements.main.parameters, { slots: shape.slots, body, offset: 0, fill }),
       estimateValues: [],
       binary: NO_BINARY,
     };
+    const opens = isFirst;
+    isFirst = false;
+    return opens ? task : afterFirst(task);
   };
 }
 
@@ -76,94 +76,83 @@ function answeredRows(root: TreeLevel<Place>, written: WrittenLevels, columns: r
   return `[${objects.join(',')}]`;
 }
 
-/** A nested write whose body was read. */
-export interface NestedWrite {
-  readonly raw: RawRequest;
-  readonly prepared: PreparedNested;
-  readonly context: PlanContext;
-  readonly root: TreeLevel<Place>;
-  readonly groups: ReturnType<typeof groupLevels>;
-}
-
-/** Reads a body. Throws ApiError for what is wrong with it, before anything is sent to the database. */
-export function readNested(
-  { catalog, identity, settings }: Scene,
-  raw: RawRequest,
-  prepared: PreparedNested,
-): NestedWrite {
+/** The body as levels, each with its rows by what is to be done with them. */
+function readLevels({ catalog, identity, settings }: Scene, plan: NestedPlan, body: string) {
   const context = { catalog, role: identity.role, options: settings.config };
-  const { plan } = prepared;
-  const body = decodeText(raw.body);
   // with `columns` the body was not read before
   if (plan.only !== null) refuseUnlessObjects(body);
   const place = planRoot(context, plan);
-  const root = readTree(body, place, context.options.dbMaxNestedObjects);
+  const root = readTree(body, place, settings.config.dbMaxNestedObjects);
   refuseUnknownOptions(place, root, plan.options);
   // what an object does not have is null or the column's default where the request says so
   const mayDiffer = ({ link }: Place): boolean =>
     plan.write.preferences.missing !== null || (link === null && plan.only !== null);
-  return { raw, prepared, context, root, groups: groupLevels(root, mayDiffer) };
+  return { context, root, groups: groupLevels(root, mayDiffer) };
 }
+
+/** Carries out a nested write in an open transaction; may be called again in another one. */
+export type RunNested = (run: Transaction['run'], mostMs: number | null) => Promise<Executed>;
 
 /**
- * Writes in an open transaction; `onSql` is told the SQL of every statement, `mostMs` is the time that each has.
- * Rejects with ApiError for what PostgreSQL refuses.
+ * Judges the body of a nested write, before the database hears of it. `onSql` is told the SQL of every statement.
+ * Throws ApiError for what is wrong with the body; what it gives rejects with what PostgreSQL refuses, AURA142 and
+ * AURA143, and the transaction must then not be committed.
  */
-export async function runNested(
-  scene: Scene,
-  { raw, prepared, context, root, groups }: NestedWrite,
-  transaction: Transaction,
-  { onSql, mostMs }: { readonly onSql: (text: string) => void; readonly mostMs: number | null },
-): Promise<Executed> {
-  const { settings, identity } = scene;
-  const { plan } = prepared;
-  const statements = scene.context.plans.levels;
-  const taskOf = createTasks({
-    session: sessionOf(scene, settings.sessionOf(identity, raw, plan.write), mostMs),
-    preRequest: settings.preRequest,
-    context,
-    onSql,
-  });
-  const written: WrittenLevels = new Map();
-  const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> =>
-    (await transaction.run(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
-  await writeLevel({ context, plan, statements, groups, run, written }, root, null);
-  const rows = answeredRows(root, written, answeredColumns(plan));
-  const id = prepared.id === null ? null : String(prepared.id);
-  const executed = await transaction.run(taskOf(prepared.statements, id, rows));
-  const inserted = (written.get(root)?.rows ?? []).filter((row) => row?.inserted).length;
-  const result = { ...executed.result, inserted };
-  verificationOf(plan.write)?.(result);
-  if (!plan.mirrors) return { ...executed, result };
-  const { handler } = plan.write;
-  const asObject = handler.kind === 'object';
-  const stripped = 'stripped' in handler && handler.stripped;
-  return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
+export function prepareNested(scene: Scene, ready: ReadyNested, onSql: (text: string) => void): RunNested {
+  const { planned } = ready;
+  const { plan } = planned;
+  const body = decodeText(ready.raw.body);
+  const { context, root, groups } = readLevels(scene, plan, body);
+  const verify = verificationOf(plan.write);
+
+  const write = async (runTask: Transaction['run'], mostMs: number | null): Promise<Executed> => {
+    const taskOf = createTasks(scene, ready, mostMs);
+    const written: WrittenLevels = new Map();
+    const run = async ({ statement, id }: LevelStatement, rows: string): Promise<readonly Row[]> => {
+      onSql(statement.text);
+      return (await runTask(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
+    };
+    const statements = scene.context.plans.levels;
+    await writeLevel({ context, plan, statements, groups, run, written }, root, null);
+    const rows = answeredRows(root, written, answeredColumns(plan));
+    const id = planned.id === null ? null : String(planned.id);
+    const executed = await runTask(taskOf(planned.statements, id, rows));
+    const inserted = (written.get(root)?.rows ?? []).filter((row) => row?.inserted).length;
+    const result = { ...executed.result, inserted };
+    verify?.(result);
+    if (!plan.mirrors) return { ...executed, result };
+    const { handler } = plan.write;
+    const asObject = handler.kind === 'object';
+    const stripped = 'stripped' in handler && handler.stripped;
+    return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
+  };
+  return (run, mostMs) =>
+    write(run, mostMs).catch((error: unknown) => {
+      throw blameNesting(error, [body]);
+    });
 }
 
-/** The answer to a nested write. Throws PGRST111 and 112 for settings that SQL set wrongly. */
-export const answerNested = (
+/** The answer to a nested write: that of an insert of the root's rows. */
+export const answerToNested = (
   { settings }: Scene,
-  { plan }: PreparedNested,
-  { range }: RequestShape,
+  { shape, planned }: ReadyNested,
   executed: Executed,
 ): Answer =>
   respond(
-    plan.write,
-    { range, page: null, canonicalQuery: '' },
+    planned.plan.write,
+    { range: shape.range, page: null, canonicalQuery: '' },
     executed,
     settings.config.clientErrorVerbosity,
   );
 
-/** Serves a nested write in a transaction of its own. Rejects as `readNested` and `runNested` do. */
-export async function writeNested(
+/** Serves a nested write in a transaction of its own. Rejects with ApiError. */
+export function writeNested(
   scene: Scene,
-  raw: RawRequest,
-  prepared: PreparedNested,
+  ready: ReadyNested,
   onSql: (text: string) => void,
 ): Promise<Executed> {
-  const write = readNested(scene, raw, prepared);
-  return runTransaction(scene.context.pool, modeOf(scene, prepared.plan.write), (transaction) =>
-    runNested(scene, write, transaction, { onSql, mostMs: null }),
+  const write = prepareNested(scene, ready, onSql);
+  return runTransaction(scene.context.pool, modeOf(scene, ready.planned.plan.write), ({ run }) =>
+    write(run, null),
   );
 }

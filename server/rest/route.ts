@@ -14,16 +14,15 @@ import { parsePreconditions } from '../request/precondition.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
-import { answerUnder, guardedOf, inFull, serveGuarded, unsuited } from './conditional.ts';
+import { answerUnder, guardedOf, inFull, insertHasNone, serveGuarded } from './conditional.ts';
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { readIncoming } from './incoming.ts';
-import { answerNested, writeNested } from './nested.ts';
+import { answerToNested, writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
-
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
   readonly answer: Answer;
@@ -113,10 +112,11 @@ async function serve(
     trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
   };
   if (planned.kind === 'nested') {
-    if (preconditions) throw unsuited('A nested write');
-    const executed = await writeNested(scene, raw, planned, traceSql);
+    if (preconditions !== null) throw insertHasNone();
+    const nested = { raw, shape, planned, fill: null };
+    const executed = await writeNested(scene, nested, traceSql);
     timing.mark('transaction');
-    const answer = answerNested(scene, planned, shape, executed);
+    const answer = answerToNested(scene, nested, executed);
     timing.mark('response');
     return timing.onto(answer);
   }

@@ -51,7 +51,7 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
   const { plan, statements, id, binary } = planned;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
   return {
-    session: sessionOf(scene, settings.sessionOf(identity, raw, plan), mostMs),
+    session: sessionFor(scene, raw, plan, mostMs),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
@@ -64,12 +64,31 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
   };
 }
 
-/** The statement that makes a session, in which each statement has at most `mostMs`; null = what else bounds it. */
-export function sessionOf({ context }: Scene, session: Session, mostMs: number | null): SessionStatement {
-  if (mostMs === null) return context.renderSession(session);
+/** The session of a request; `mostMs` is the time that each of its statements has, whatever else may bound it. */
+export function sessionFor(
+  { context, settings, identity }: Scene,
+  raw: RawRequest,
+  plan: DatabasePlan,
+  mostMs: number | null,
+): SessionStatement {
+  const session = settings.sessionOf(identity, raw, plan);
+  return context.renderSession(mostMs === null ? session : within(session, mostMs));
+}
+
+/** Under what an earlier task of the transaction has set: nothing prepared where that may be another role. */
+export const afterFirst = (task: Task): Task => ({
+  ...task,
+  session: null,
+  preRequest: null,
+  key: task.preRequest?.changesRole() === true ? null : task.key,
+});
+
+function within(session: Session, mostMs: number): Session {
   const { statementTimeout } = session;
-  const least = statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs);
-  return context.renderSession({ ...session, statementTimeout: least });
+  return {
+    ...session,
+    statementTimeout: statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs),
+  };
 }
 
 /** The transaction that a request by itself runs in. */
@@ -80,18 +99,17 @@ export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
     isolation: plan.isolation ?? isolationOf(role),
     readOnly: plan.readOnly,
     rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    ...transactionOf(scene, [plan]),
+    ...transactionOf(scene),
+    taints: plan.kind !== 'read' || scene.settings.preRequest !== null,
   };
 }
 
-/** What every transaction of a scene has in common; `plans` are those that it runs, null = not known yet. */
-export const transactionOf = (
-  { settings, identity, signal }: Scene,
-  plans: readonly (DatabasePlan | null)[],
-): Pick<TransactionMode, 'authenticated' | 'prepared' | 'taints' | 'signal'> => ({
+/** What every transaction of a scene has in common. */
+export const transactionOf = ({ settings, identity, signal }: Scene) => ({
   authenticated: identity.role !== settings.config.dbAnonRole,
   prepared: settings.config.dbPreparedStatements,
-  taints: settings.preRequest !== null || plans.some((plan) => plan?.kind !== 'read'),
+  // functions that are called, triggers: they may leave settings to the session
+  taints: true,
   signal,
 });
 

@@ -188,7 +188,8 @@ test.each<[string, string, string | null]>([
 test('an error undoes what the request had done', async () => {
   await shop.database.query(`create function shop.write_and_fail() returns void language plpgsql as
     $$ begin insert into shop.log values ('undone', 1); raise exception 'no'; end $$; notify pgrst, 'reload schema'`);
-  await expect.poll(async () => (await shop.request('POST', '/rpc/write_and_fail')).json?.code).toBe('P0001');
+  const code = async (): Promise<unknown> => (await shop.request('POST', '/rpc/write_and_fail')).json?.code;
+  await expect.poll(code, { timeout: 10_000 }).toBe('P0001');
   expect((await shop.database.query(`select from shop.log where entry = 'undone'`)).rows).toEqual([]);
 });
 

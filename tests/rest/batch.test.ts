@@ -137,6 +137,66 @@ const RETURN = { Prefer: 'return=representation' };
 const countOf = async (table: string): Promise<number> =>
   Number((await database.query(`select count(*)::int as n from ${table}`)).rows[0]?.['n']);
 
+describe('a request may be a nested write', () => {
+  const nested = (note: unknown, more: object = {}) =>
+    post(
+      '/customer',
+      { name: 'Kai', orders: [{ note, total: 1.5 }] },
+      { name: 'made', headers: RETURN, ...more },
+    );
+
+  test('values flow into it and out of it', async () => {
+    const answer = await batch([
+      post('/customer', { name: 'Ann', phone: '12345678901234567890' }, { name: 'first', headers: RETURN }),
+      nested({ $ref: '#/first/body/0/phone' }),
+      post('/orders', { customer_id: { $ref: '#/made/body/0/orders/0/customer_id' }, note: 'next' }),
+      get('/customer?select=name,orders(note)&order=id&orders.order=id'),
+    ]);
+    expect(answer.status, answer.body).toBe(200);
+    expect(answer.json.results[1]).toMatchObject({
+      status: 201,
+      body: [{ id: 2, owner: 'ada', orders: [{ customer_id: 2, note: '12345678901234567890', total: 1.5 }] }],
+    });
+    expect(answer.json.results[3].body).toEqual([
+      { name: 'Ann', orders: [] },
+      { name: 'Kai', orders: [{ note: '12345678901234567890' }, { note: 'next' }] },
+    ]);
+  });
+
+  test('values flow into its filters', async () => {
+    const answer = await batch([
+      post('/customer', { name: 'Ann', phone: 'b' }, { name: 'first', headers: RETURN }),
+      post(
+        '/customer?select=name,orders(note)&orders.note=eq.{#/first/body/0/phone}',
+        { name: 'Kai', orders: [{ note: 'a' }, { note: 'b' }] },
+        { headers: RETURN },
+      ),
+    ]);
+    expect(answer.json.results[1].body).toEqual([{ name: 'Kai', orders: [{ note: 'b' }] }]);
+  });
+
+  test('what goes wrong in it undoes the batch, and is said to be its own', async () => {
+    for (const wrong of [
+      post('/customer', { name: 'Kai', orders: [{ total: 'much' }] }),
+      post('/customer', { name: 'Kai', orders: 5 }),
+      post('/customer', { name: 'Kai', orders: [{ nothing: 1 }] }),
+      nested('x', { headers: { Prefer: 'tx=rollback' } }),
+      nested('x', { headers: { 'If-None-Match': '*' } }),
+    ]) {
+      const own = await startApi(database, { 'db-tx-end': 'commit-allow-override' });
+      const answer = await own.request('POST', '/', {
+        as: ada,
+        headers: TYPE,
+        body: JSON.stringify({ requests: [post('/customer', { name: 'Ann' }), wrong] }),
+      });
+      await own.close();
+      expect(answer.status, answer.body).toBe(400);
+      expect(answer.json.step).toMatchObject({ index: 1 });
+      expect(await countOf('customer')).toBe(0);
+    }
+  });
+});
+
 describe('several requests are one', () => {
   test('they run in their order and are answered in it, each with status, headers and body', async () => {
     const answer = await batch([

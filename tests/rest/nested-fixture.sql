@@ -183,6 +183,7 @@ alter table notes enable row level security;
 alter table note_lines enable row level security;
 alter table labels enable row level security;
 alter table note_labels enable row level security;
+create table hidden_remarks (id bigint primary key, post_id bigint references posts);
 create function me() returns text stable language sql as $$ select current_setting('request.jwt.claims', true)::json ->> 'sub' $$;
 create policy own on notes to authenticated using (owner = me());
 create policy own on note_lines to authenticated
@@ -199,9 +200,10 @@ alter table eggs add hen_id int references hens deferrable initially deferred;
 
 grant select, insert, update on all tables in schema public to anon;
 grant usage on all sequences in schema public to anon;
+revoke all on hidden_remarks from anon;
 revoke all on notes, note_lines, labels, note_labels from anon;
 grant select (id, title, owner), insert (title, owner, id), update (title) on notes to authenticated;
-grant select, insert, update on note_lines, labels, note_labels to authenticated;
+grant select, insert, update on note_lines, labels, note_labels, drafts, open_note_labels to authenticated;
 create table write_only (id int primary key, name text);
 create table write_only_parts (id int primary key, parent_id int references write_only, name text);
 grant insert on write_only_parts to anon;

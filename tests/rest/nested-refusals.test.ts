@@ -110,7 +110,7 @@ test.each([
   ],
   ['a computed relationship to many', { title: 't', my_comments: [] }, 'AURA201', 'computed by a function'],
   ['a computed relationship to one', { title: 't', last_comment: {} }, 'AURA201', 'computed by a function'],
-  ['a read-only view', { title: 't', short_comments: [{ body: 'a' }] }, 'AURA201', 'a view takes no rows'],
+  ['a read-only view', { title: 't', short_comments: [{ body: 'a' }] }, 'AURA201', 'The view takes no rows.'],
   ['a computed column', { title: 't', loud_title: 'T', comments: [] }, 'PGRST204', "'loud_title'"],
 ])('%s is refused, and nothing is written', async (_what, body, code, said) => {
   const answer = await fixture.post('/posts', body);
@@ -157,6 +157,15 @@ test('a body that nests nothing is an ordinary insert, whatever its values look 
     headers: { 'Content-Type': 'text/csv' },
   });
   expect(csv.json.code).toBe('PGRST204');
+});
+
+test('conditions are refused as they are for any insert', async () => {
+  const answer = await fixture.post(
+    '/posts',
+    { title: 't', comments: [] },
+    { headers: { 'If-None-Match': '*' } },
+  );
+  expect(answer).toMatchObject({ status: 400, json: { code: 'AURA132' } });
 });
 
 test('other methods do not nest', async () => {

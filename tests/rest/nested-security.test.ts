@@ -145,3 +145,33 @@ test('with require-rls = enforce every relation that is written must be protecte
   const junction = await send({ title: 't', 'labels!open_note_labels': [] });
   expect(junction).toMatchObject({ status: 403, json: { code: 'AURA200' } });
 });
+
+test('no error names a relation that the role may not see', async () => {
+  const answer = await fixture.post('/posts', { title: 't', 'x:hidden_remarks': [{ y: 1 }] });
+  expect(answer.json.message).toBe("Could not find the 'y' column of 'x' in the schema cache");
+});
+
+test('every level runs under the role that the pre-request function chose', async () => {
+  await fixture.database.query(`
+    create function choose() returns void language plpgsql as $$
+    begin
+      if current_setting('request.headers')::json ->> 'x-role' is not null then
+        perform set_config('role', current_setting('request.headers')::json ->> 'x-role', true);
+      end if;
+    end $$`);
+  const choosing = await fixture.serveWith({ 'db-pre-request': 'choose', 'db-pool': 1 });
+  const send = (headers: Record<string, string>, as: string) =>
+    choosing.request('POST', '/notes', {
+      headers,
+      as: { role: as, sub: 'ann' },
+      body: { title: 't', note_lines: [{ line: 'a' }] },
+    });
+  for (let turn = 0; turn < 3; turn++) {
+    expect((await send({ 'X-Role': 'authenticated' }, 'anon')).status).toBe(201);
+    expect((await send({}, 'anon')).status).toBe(401);
+    expect((await send({}, 'authenticated')).status).toBe(201);
+    expect((await send({ 'X-Role': 'anon' }, 'authenticated')).status).toBe(403);
+  }
+  expect(await fixture.count('select from note_lines')).toBe(6);
+  await fixture.database.query('drop function choose');
+});

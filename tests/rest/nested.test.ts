@@ -366,6 +366,17 @@ test('a select reads the written rows instead, with what it embeds', async () =>
   expect(ordered.json.map(({ title }: { title: string }) => title)).toEqual(['b', 'a']);
 });
 
+test('a select filters what it embeds', async () => {
+  const body = {
+    title: 'one',
+    comments: [{ body: 'a' }, { body: 'b' }],
+    tags: [{ name: 'x' }, { name: 'y' }],
+  };
+  const path = '/posts?select=title,comments(body),tags(name)&comments.body=eq.b&tags.name=in.(y,z)';
+  const answer = await fixture.post(path, body);
+  expect(answer.json).toEqual([{ title: 'one', comments: [{ body: 'b' }], tags: [{ name: 'y' }] }]);
+});
+
 test('one object is answered where one is asked for, and nothing is written where there are two', async () => {
   const one = { Prefer: 'return=representation', Accept: 'application/vnd.pgrst.object+json' };
   const answer = await fixture.post('/posts', [{ title: 'one', comments: [{ body: 'a' }] }], {

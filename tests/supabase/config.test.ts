@@ -84,10 +84,18 @@ test('what config.toml says counts', async () => {
 
 test('the project is the folder itself or its supabase/, and needs no config.toml there', async () => {
   const folder = await makeFolder();
-  await writeFiles(folder, { 'supabase/migrations/1_a.sql': 'select 1', 'other/config.toml': '' });
+  await writeFiles(folder, {
+    'supabase/migrations/1_a.sql': 'select 1',
+    'other/config.toml': '# settings\n[api]\n',
+    'more/config.toml': '',
+    'more/migrations/1_a.sql': '',
+    'site/config.toml': 'title = "A site"',
+  });
   expect(await findSupabaseFolder(folder)).toMatchObject({ prefix: 'supabase/' });
   expect(await findSupabaseFolder(join(folder, 'supabase'))).toMatchObject({ prefix: '' });
   expect(await findSupabaseFolder(join(folder, 'other'))).toMatchObject({ prefix: '' });
+  expect(await findSupabaseFolder(join(folder, 'more'))).toMatchObject({ prefix: '' });
+  expect(await findSupabaseFolder(join(folder, 'site'))).toBeNull();
   expect((await openProject(folder)).title).toBe(folder.split('/').at(-1));
   await mkdir(join(folder, 'sql'));
   expect(await findSupabaseFolder(folder)).toBeNull();
@@ -207,6 +215,8 @@ test('the keys are those that everyone knows, on loopback', async () => {
     anon: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJzdXBhYmFzZS1kZW1vIiwicm9sZSI6ImFub24iLCJleHAiOjE5ODM4MTI5OTZ9.CRXP1A7WOeoJeXxjNni43kdQwgnWNReilDMblYTn_I0',
     service:
       'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJzdXBhYmFzZS1kZW1vIiwicm9sZSI6InNlcnZpY2Vfcm9sZSIsImV4cCI6MTk4MzgxMjk5Nn0.EGIM96RAZx35lJzdJsyH-qQwv8Hdp7fsn3W0YpN81IU',
+    publishable: 'sb_publishable_ACJWlzQHlZjBrEguHvfOxg_3BJgxAaH',
+    secret: 'sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz',
   });
   expect(settings).toMatchObject({
     serverHost: 'localhost',

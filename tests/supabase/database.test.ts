@@ -14,7 +14,7 @@ const refusal = (work: Promise<unknown>): Promise<string> =>
   );
 
 test('postgres is powerful but no superuser; the roles of the API are what they are in Supabase', async () => {
-  const { apply, rows } = await setUp({});
+  const { apply, rows } = await setUp({}, 'shared');
   await apply();
   const roles = await rows(`
     select rolname as role, concat_ws(' ',
@@ -107,7 +107,7 @@ test('extensions: pgcrypto and uuid-ossp are there without a schema in front', a
 });
 
 test('auth.uid() and its kind read the claims, also in the form of old settings', async () => {
-  const { apply, rows } = await setUp({});
+  const { apply, rows } = await setUp({}, 'shared');
   await apply();
   const ask = 'select auth.uid() as uid, auth.role() as role, auth.email() as email, auth.jwt() as jwt';
   expect(await rows(ask, { role: 'authenticated', sub: people.bo, email: 'bo@example.org' })).toEqual([
@@ -129,7 +129,7 @@ test('auth.uid() and its kind read the claims, also in the form of old settings'
 });
 
 test('accounts are nobody’s to read but of the services and of postgres', async () => {
-  const { apply, rows } = await setUp({});
+  const { apply, rows } = await setUp({}, 'shared');
   await apply();
   for (const role of ['anon', 'authenticated', 'service_role']) {
     expect(await refusal(rows('select from auth.users', { role }))).toBe('permission denied for table users');
@@ -174,7 +174,7 @@ test('the columns of auth.users are those that seeds name', async () => {
 });
 
 test('the parts of an object name', async () => {
-  const { rows } = await setUp({});
+  const { rows } = await setUp({}, 'shared');
   expect(
     await rows(`
       select name, storage.foldername(name) as folder, storage.filename(name) as file, storage.extension(name) as extension

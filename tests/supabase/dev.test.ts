@@ -3,9 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { renderToken } from '../../server/cli/token.ts';
 import { makeFolder, writeFiles } from '../support/folder.ts';
-import { copyFixture, people, type Running, startDev } from './running.ts';
+import { copyFixture, type Running, startDev } from './running.ts';
 
 const start = async (): Promise<{ folder: string; running: Running }> => {
   const folder = await makeFolder();
@@ -21,6 +20,7 @@ test('a project is served as it is, follows what is saved, and says what it lack
   expect(printed).toContain('Aura 1.2.3 serves tool-library\n');
   expect(printed).toContain('Changes in supabase/migrations/ are applied as you save them.');
   expect(printed).toMatch(/database +postgresql:\/\/postgres:postgres@127\.0\.0\.1:\d+\/postgres\n/);
+  expect(printed).toMatch(/publishable key +sb_publishable_\w+\n +secret key +sb_secret_[\w-]+\n/);
   expect(printed).toContain(
     'This PostgreSQL has no extension vector; what needs it was left out: supabase/migrations/20240301100000_recommendations.sql, lines 2, 5, 9, 10, 12 and 15.',
   );
@@ -74,21 +74,6 @@ test('a project is served as it is, follows what is saved, and says what it lack
     () => expect(running.printed()).toContain('config.toml changed: start again for it to count.'),
     10_000,
   );
-});
-
-test('aura token signs for the project', async () => {
-  const { folder, running } = await start();
-  const token = await renderToken({
-    projectDir: folder,
-    role: 'authenticated',
-    sub: people.bo,
-    claims: {},
-    expires: 60,
-  });
-  const answer = await fetch(`${running.url}/rest/v1/rpc/who_am_i`, {
-    headers: { apikey: running.anonKey, Authorization: `Bearer ${token}` },
-  });
-  expect(await answer.json()).toMatchObject({ id: people.bo, user: 'authenticated' });
 });
 
 test('an error in the folder ends the start with its place, and leaves no server behind', async () => {

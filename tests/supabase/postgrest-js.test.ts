@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renderToken } from '../../server/cli/token.ts';
 import { auth, copyFixture, people, type Running, startDev, tokenOf } from './running.ts';
 
 let folder: string;
@@ -104,6 +105,18 @@ describe('who asks', () => {
     expect(await whoAmI(createClient(running.url, key, { auth }))).toMatchObject({ role });
     const signedIn = createClient(running.url, key, { auth, accessToken: async () => tokenOf('bo') });
     expect(await whoAmI(signedIn)).toMatchObject({ id: people.bo, user: 'authenticated' });
+  });
+
+  test('aura token signs for the project', async () => {
+    const token = await renderToken({
+      projectDir: folder,
+      role: 'authenticated',
+      sub: people.bo,
+      claims: {},
+      expires: 60,
+    });
+    const client = createClient(running.url, running.anonKey, { auth, accessToken: async () => token });
+    expect(await whoAmI(client)).toMatchObject({ id: people.bo, user: 'authenticated' });
   });
 
   test('a key of another project is refused', async () => {

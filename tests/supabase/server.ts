@@ -47,8 +47,14 @@ const asRole = (as: 'postgres' | Readonly<Record<string, string>>): string =>
     ? 'set session authorization postgres'
     : `select set_config('request.jwt.claims', '${JSON.stringify(as)}', false); set role ${as['role']}`;
 
-/** Makes a project folder beside a database that has been prepared for such projects, or is quite empty. */
-export type SetUp = (files: Readonly<Record<string, string>>, start?: 'prepared' | 'empty') => Promise<Bench>;
+/**
+ * Makes a project folder beside a database that has been prepared for such projects, or is quite empty, or is shared by
+ * the tests that change nothing in it.
+ */
+export type SetUp = (
+  files: Readonly<Record<string, string>>,
+  start?: 'prepared' | 'empty' | 'shared',
+) => Promise<Bench>;
 
 /** A database that is prepared once and copied for each test. */
 const TEMPLATE = 'prepared';
@@ -78,12 +84,14 @@ export const useSupabaseServer = (): SetUp => {
   return async (files, start = 'prepared') => {
     const folder = await makeFolder();
     await writeFiles(folder, below({ 'config.toml': 'project_id = "test"\n', ...files }));
-    const name = `t_${randomBytes(5).toString('hex')}`;
-    const template = start === 'prepared' ? TEMPLATE : 'template1';
-    await query(server.superuserUri, `create database ${name} template ${template} strategy file_copy`);
-    onTestFinished(async () => {
-      await query(server.superuserUri, `drop database ${name} with (force)`);
-    });
+    const name = start === 'shared' ? TEMPLATE : `t_${randomBytes(5).toString('hex')}`;
+    if (start !== 'shared') {
+      const template = start === 'prepared' ? TEMPLATE : 'template1';
+      await query(server.superuserUri, `create database ${name} template ${template} strategy file_copy`);
+      onTestFinished(async () => {
+        await query(server.superuserUri, `drop database ${name} with (force)`);
+      });
+    }
     const adminUri = uriOf(name);
     const database = { adminUri, ownsServer: true };
     let isPrepared = false;

@@ -1,7 +1,7 @@
 /** Values found in the text of JSON are those that JSON.parse finds; documents of any kind are answered. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createJsonIndex, textMembersOf } from '../../server/rest/json-text.ts';
+import { createJsonIndex, textMembersOf } from '../../server/request/json-text.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 
