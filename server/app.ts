@@ -14,6 +14,7 @@ import { maskSecrets } from './config/mask.ts';
 import type { Config } from './config.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
+import { createStreamSlots } from './execute/stream.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -59,6 +60,7 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     },
     authenticate: createAuthenticate(config, createVerifier(config, { observe })),
     sessionOf: createSessionOf(config, facts.roles),
+    importSessionOf: createSessionOf({ ...config, dbStatementTimeout: config.dbStreamTimeout }, facts.roles),
     preRequest: config.dbPreRequest === null ? null : createPreRequest(config.dbPreRequest),
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
@@ -115,6 +117,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     settings: () => settings.current().derived,
     catalog: holder.current,
     pool,
+    streams: createStreamSlots(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
     observe,

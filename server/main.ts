@@ -38,10 +38,15 @@ function judge(findings: readonly StartFinding[], app: App): void {
   throw new StartError(`Aura does not start with this configuration:\n${list}`);
 }
 
+/** Node's own limit for a request to arrive. */
+const LONGEST_REQUEST_SECONDS = 300;
+
 /** A server for the app's API or its admin routes. */
 const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
   createHttpServer(routes.fetch as Fetch, {
     maxUrlLength: app.config().serverMaxUrlLength,
+    // an import may take as long; the bodies of others are waited for less long, where they are read
+    requestSeconds: Math.max(LONGEST_REQUEST_SECONDS, app.config().dbStreamTimeout),
     onDefect: (error) => app.observe({ kind: 'defect', error, requestId: null }),
   });
 

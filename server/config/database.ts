@@ -5,6 +5,7 @@ import { boolean, choice, integer, list, qualifiedName, text } from './kinds.ts'
 import { ownSetting, setting } from './setting.ts';
 
 const YEAR_IN_SECONDS = 31_536_000;
+const WEEK_IN_SECONDS = 604_800;
 const HIDDEN_SCHEMAS: readonly string[] = ['pg_catalog', 'information_schema'];
 
 export const databaseSettings = {
@@ -137,6 +138,26 @@ export const databaseSettings = {
     inDatabase: true,
     aliases: ['max-rows'],
     defaultNote: 'no limit',
+  }),
+  'db-max-stream-rows': ownSetting(integer(0), null, {
+    description:
+      'The most rows that a streamed answer holds, in the place of `db-max-rows`, which goes on to bound the embedded rows of each.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'no limit',
+  }),
+  'db-max-streams': ownSetting(integer(0, 1000), null, {
+    description:
+      'How many streamed answers and imports may run at a time, each of which holds a connection. One more is answered 503 with `Retry-After`; 0 allows none.',
+    reloadable: true,
+    inDatabase: true,
+    defaultNote: 'half of `db-pool`, at least one',
+  }),
+  'db-stream-timeout': ownSetting(integer(1, WEEK_IN_SECONDS, 'seconds'), 3600, {
+    description:
+      'How long a streamed answer or an import may take in all. `db-statement-timeout` bounds each batch of rows by itself.',
+    reloadable: true,
+    inDatabase: true,
   }),
   'db-max-cost': ownSetting(integer(0, undefined, 'cost units of the planner'), 0, {
     description:

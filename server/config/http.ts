@@ -54,6 +54,16 @@ export const httpSettings = {
     description: 'The largest request body that is read. Anything larger is answered 413.',
     reloadable: true,
   }),
+  'server-max-import-size': ownSetting(integer(0, 1_099_511_627_776, 'bytes'), 1_073_741_824, {
+    description:
+      'The largest body of an import (CSV or NDJSON that is written while it arrives). Anything larger is answered 413, and nothing of it stays.',
+    reloadable: true,
+  }),
+  'server-stream-idle-timeout': ownSetting(integer(1, 3600, 'seconds'), 60, {
+    description:
+      'How long the client of a streamed answer may take nothing, or that of an import send nothing, before it is cut off.',
+    reloadable: true,
+  }),
   'server-max-url-length': ownSetting(integer(256, 1_048_576, 'bytes'), 16_384, {
     description:
       'The longest request target (path and query). Anything longer is answered 414. Where the parameters of a read come in its body, that may be sixteen times as long.',

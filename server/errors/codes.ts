@@ -55,6 +55,16 @@ export const codes = {
     'The client went away before its answer; the statement was cancelled.',
     'Nothing: only the log shows it.',
   ),
+  AURA002: entry(
+    503,
+    'As many streamed answers and imports run as `db-max-streams` allows.',
+    'Try again later, or raise the setting.',
+  ),
+  AURA003: entry(
+    408,
+    'A streamed answer or an import took longer than `db-stream-timeout`, or its client did nothing for longer than `server-stream-idle-timeout`.',
+    'Read or send faster, in smaller parts, or raise the setting.',
+  ),
   // request
   PGRST100: entry(
     400,
@@ -179,6 +189,16 @@ export const codes = {
     400,
     'A PATCH with `on` needs an array of objects, each with its own values for the key columns.',
     'Give every object the columns that `on` names, and no key twice.',
+  ),
+  AURA110: entry(
+    413,
+    'The body of an import is larger than `server-max-import-size`; nothing of it was written.',
+    'Send it in parts, or raise the setting.',
+  ),
+  AURA111: entry(
+    400,
+    'A record of an import is longer than `server-max-body-size`.',
+    'Look for a missing quote; raise the setting if there is none.',
   ),
   AURA120: entry(
     400,

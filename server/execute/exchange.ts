@@ -11,6 +11,8 @@ import { isReusing } from './socket.ts';
 import {
   FrameReader,
   MessageWriter,
+  parseAffected,
+  parseColumnNames,
   parseDataRow,
   parseErrorFields,
   type ResultFormats,
@@ -26,6 +28,26 @@ export interface Step {
   readonly formats: ResultFormats;
   /** Indexes of values that are sent in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** Runs it through a portal of its own, whose rows are taken as they come. */
+  readonly portal?: Portal;
+  /** What a COPY FROM STDIN reads. */
+  readonly data?: Buffer;
+  /**
+   * One row in place of those of the statement: the names of its columns, for which it is not run, or the number of
+   * rows that it wrote.
+   */
+  readonly answers?: 'columns' | 'affected';
+}
+
+/** A statement that stops after some rows, to be run on in a later exchange of the same transaction. */
+export interface Portal {
+  readonly name: string;
+  /** Rows of this exchange. */
+  readonly most: number;
+  /** It was opened by an earlier exchange. */
+  readonly isOpen: boolean;
+  /** Takes a DataRow, which is valid only until this returns; must not throw. */
+  readonly take: (row: Buffer) => void;
 }
 
 export type Row = readonly (Buffer | null)[];
@@ -37,12 +59,15 @@ export class DatabaseError extends Error {
   readonly code: string;
   readonly detail: string | null;
   readonly hint: string | null;
+  /** CONTEXT: where it happened, in the language of the server. */
+  readonly where: string | null;
 
   constructor(fields: Readonly<Record<string, string>>) {
     super(fields['M'] ?? 'unknown error');
     this.code = fields['C'] ?? 'XX000';
     this.detail = fields['D'] ?? null;
     this.hint = fields['H'] ?? null;
+    this.where = fields['W'] ?? null;
   }
 }
 
@@ -74,6 +99,8 @@ export interface Outcome {
    * changed since, or it is gone.
    */
   readonly stale: boolean;
+  /** A portal has more rows. */
+  readonly suspended: boolean;
   /** `I` idle, `T` in a transaction, `E` in a failed one. */
   readonly status: string;
 }
@@ -87,6 +114,7 @@ interface Running {
   at: number;
   /** That step is bound to its values. */
   bound: boolean;
+  suspended: boolean;
   /** The server has answered something. */
   begun: boolean;
   error: DatabaseError | null;
@@ -101,6 +129,10 @@ const CLOSE_COMPLETE = code('3');
 const DATA_ROW = code('D');
 const COMMAND_COMPLETE = code('C');
 const EMPTY_QUERY = code('I');
+const PORTAL_SUSPENDED = code('s');
+const PARAMETER_DESCRIPTION = code('t');
+const ROW_DESCRIPTION = code('T');
+const COPY_IN = code('G');
 const ERROR_RESPONSE = code('E');
 const READY_FOR_QUERY = code('Z');
 /** Notices and notifications come at any time. */
@@ -160,6 +192,12 @@ export class Exchanger {
     return this.#running === null && this.#status === 'I' && !this.#stream.destroyed;
   }
 
+  /** Stops reading what the server sends, so that the server has to wait, or goes on. */
+  pause(paused: boolean): void {
+    if (paused) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
   /** User code may have changed the session: the next exchange cleans it before its steps, in the same trip. */
   taint(): void {
     this.#tainted = true;
@@ -186,6 +224,7 @@ export class Exchanger {
           rows,
           at: cleans ? -1 : 0,
           bound: false,
+          suspended: false,
           begun: false,
           error: null,
           resolve,
@@ -217,7 +256,11 @@ export class Exchanger {
   }
 
   #write(step: Step): boolean {
-    const { key } = step;
+    const { key, portal } = step;
+    if (portal?.isOpen) {
+      this.#writer.execute(portal.name, portal.most);
+      return false;
+    }
     const known = key === null ? undefined : this.#prepared.get(key);
     let name = known ?? '';
     if (key === null) {
@@ -230,8 +273,13 @@ export class Exchanger {
       this.#prepared.delete(key);
       this.#prepared.set(key, known);
     }
-    this.#writer.bind(name, step.values, step.formats, step.binary);
-    this.#writer.execute();
+    if (step.answers === 'columns') {
+      this.#writer.describe(name);
+    } else {
+      this.#writer.bind(name, step.values, step.formats, step.binary, portal?.name);
+      this.#writer.execute(portal?.name, portal?.most);
+      if (step.data) this.#writer.copy(step.data);
+    }
     return known !== undefined;
   }
 
@@ -266,13 +314,18 @@ export class Exchanger {
     }
     if (!running.begun && type !== ERROR_RESPONSE && !ASIDE.has(type)) running.begun = true;
     switch (type) {
-      case DATA_ROW:
-        running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
+      case DATA_ROW: {
+        const portal = running.steps[running.at]?.portal;
+        if (portal) portal.take(payload);
+        else running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
         break;
+      }
       case COMMAND_COMPLETE:
+        if (running.steps[running.at]?.answers) running.rows[running.at]?.push([parseAffected(payload)]);
+        this.#stepDone(running);
+        break;
       case EMPTY_QUERY:
-        if (running.at >= 0) running.at += 1;
-        running.bound = false;
+        this.#stepDone(running);
         break;
       case BIND_COMPLETE:
         running.bound = true;
@@ -281,6 +334,16 @@ export class Exchanger {
         this.#closing.shift();
         break;
       case PARSE_COMPLETE:
+      case PARAMETER_DESCRIPTION:
+      case COPY_IN:
+        break;
+      case ROW_DESCRIPTION:
+        running.rows[running.at]?.push(parseColumnNames(payload));
+        this.#stepDone(running);
+        break;
+      case PORTAL_SUSPENDED:
+        running.suspended = true;
+        this.#stepDone(running);
         break;
       case ERROR_RESPONSE:
         running.error ??= new DatabaseError(parseErrorFields(payload));
@@ -296,6 +359,11 @@ export class Exchanger {
       default:
         this.#passOn(type, payload);
     }
+  }
+
+  #stepDone(running: Running): void {
+    if (running.at >= 0) running.at += 1;
+    running.bound = false;
   }
 
   #ready(running: Running, status: string): void {
@@ -318,6 +386,7 @@ export class Exchanger {
       error,
       failedAt: at,
       stale: error !== null && !bound && reused[at] === true,
+      suspended: running.suspended,
       status,
     });
   }

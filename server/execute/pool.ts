@@ -28,6 +28,8 @@ export interface Lease {
   readonly forget: (steps: readonly Step[]) => void;
   /** What runs may change settings of the session: they are undone before the connection's next use. */
   readonly taint: () => void;
+  /** Stops reading what the server sends, or goes on: a server whose rows nobody takes stops making them. */
+  readonly pause: (paused: boolean) => void;
   /** Asks the server to stop what runs on the connection. */
   readonly cancel: () => void;
   /** Gives the connection back; one that is broken, or in a transaction, is closed instead. */
@@ -104,6 +106,7 @@ function lend(
     trips: () => trips,
     forget: (steps) => exchanger.forget(steps),
     taint: () => exchanger.taint(),
+    pause: (paused) => exchanger.pause(paused),
     cancel: () => sendCancel(session),
     release: (broken) => {
       lent.delete(session);

@@ -16,7 +16,7 @@ import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
 export interface Task {
-  /** Null = the session of an earlier task of the transaction, and its pre-request function's call, still hold. */
+  /** Null = what an earlier task of the transaction has set still holds. */
   readonly session: SessionStatement | null;
   readonly role: string;
   readonly preRequest: PreRequest | null;
@@ -74,7 +74,8 @@ export interface Transaction {
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-const command = (text: string): Step => ({
+/** A statement without values, prepared under its own text. */
+export const command = (text: string): Step => ({
   key: text,
   text,
   values: [],
@@ -83,7 +84,7 @@ const command = (text: string): Step => ({
 });
 
 // not prepared: they must work whatever became of prepared statements
-const ROLLBACK: Step = { ...command('rollback'), key: null };
+export const ROLLBACK: Step = { ...command('rollback'), key: null };
 const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
@@ -99,13 +100,14 @@ const AFTER_READING = [command('release savepoint reading')];
 const BEFORE_LOOK = [command('savepoint looking'), ONLY_READING];
 const AFTER_LOOK = [command('rollback to savepoint looking'), command('release savepoint looking')];
 
-function begin({ isolation, readOnly }: TransactionMode): Step {
+/** What begins a transaction. */
+export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation' | 'readOnly'>): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
   return command(`begin${level}${readOnly ? ' read only' : ''}`);
 }
 
 /** What ends a transaction that went well; a rollback must not hide what a commit would have refused. */
-const ending = ({ rollback }: TransactionMode): readonly Step[] =>
+export const ending = ({ rollback }: Pick<TransactionMode, 'rollback'>): readonly Step[] =>
   rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT];
 
 function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
@@ -128,22 +130,36 @@ interface Trip {
   readonly estimate: number | null;
 }
 
-function preRequestStep({ role, preRequest }: Task): Step | null {
-  if (preRequest === null) return null;
+/** Who runs a statement, and what comes before it. */
+export type Preliminaries = Pick<Task, 'session' | 'role' | 'preRequest' | 'key'>;
+
+/** What a task begins with. */
+export interface Prelude {
+  readonly steps: readonly Step[];
+  /** The call of the pre-request function that fails where it changes the role; -1 = none. */
+  readonly guard: number;
+  /** Names what is prepared behind it; null = nothing may be. */
+  readonly key: string | null;
+}
+
+/** The session, and the call of the pre-request function. */
+export function preludeOf({ session, role, preRequest, key }: Preliminaries): Prelude {
+  const steps: Step[] = [];
+  if (session !== null) steps.push({ ...session, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (preRequest === null) return { steps, guard: -1, key };
   const guarded = !preRequest.changesRole();
   const text = guarded ? preRequest.guarded : preRequest.plain;
   // the text is in the key: another function may be configured later
-  return { ...command(text), values: guarded ? [role] : [], key: `${role} ${text}` };
+  steps.push({ ...command(text), values: guarded ? [role] : [], key: `${role} ${text}` });
+  // under which role it would be prepared is known only where the function is seen to keep it
+  return guarded ? { steps, guard: steps.length - 1, key } : { steps, guard: -1, key: null };
 }
 
 function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
   const steps: Step[] = [...before];
-  if (task.session !== null) steps.push({ ...task.session, formats: ALL_AS_TEXT, binary: NO_BINARY });
-  // under which role they would be prepared is known only where the function is seen to keep it
-  const kept: Task = task.preRequest?.changesRole() ? { ...task, key: null } : task;
-  const preRequest = task.session === null ? null : preRequestStep(task);
-  const guard = preRequest !== null && preRequest.values.length > 0 ? steps.push(preRequest) - 1 : -1;
-  if (preRequest !== null && guard < 0) steps.push(preRequest);
+  const { steps: prelude, guard, key } = preludeOf(task);
+  steps.push(...prelude);
+  const kept: Task = key === task.key ? task : { ...task, key };
   if (task.looks) steps.push(...BEFORE_LOOK);
   const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
@@ -152,7 +168,12 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
   }
   if (task.looks) steps.push(...AFTER_LOOK);
   steps.push(...after);
-  return { steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })), guard, main, estimate };
+  return {
+    steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })),
+    guard: guard < 0 ? guard : before.length + guard,
+    main,
+    estimate,
+  };
 }
 
 /**
@@ -163,9 +184,9 @@ const isOutdated = ({ error, stale }: Outcome): boolean =>
   stale && error !== null && error.code !== '42501' && /^(?:26000|0A000|42...)$/.test(error.code);
 
 /** Whether the trip may do when it is planned anew; if so, sees to it that it is planned differently. */
-function mayDoAnew(
+export function mayDoAnew(
   lease: Lease,
-  task: Task | null,
+  task: Pick<Task, 'preRequest'> | null,
   trip: Pick<Trip, 'steps' | 'guard'>,
   outcome: Outcome,
 ): boolean {
@@ -179,13 +200,13 @@ function mayDoAnew(
 }
 
 /** Ends a transaction that failed or must not stay. */
-async function rollBack(lease: Lease): Promise<void> {
+export async function rollBack(lease: Lease): Promise<void> {
   const { status } = await lease.run([ROLLBACK]);
   if (status !== 'I') throw new ConnectionLostError('the transaction cannot be ended', 'begun');
 }
 
 /** Ends a failed transaction, so that the connection can be used again. */
-async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
+export async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> {
   if (status !== 'I') await rollBack(lease);
 }
 
@@ -271,21 +292,26 @@ async function runInTrips<T>(
   return end.error ? fail(end, end.error, null, { steps: [], guard: -1 }) : value;
 }
 
-const lost = (cause: unknown): Error =>
+/** PGRST001. */
+export const lost = (cause: unknown): Error =>
   apiError('PGRST001', 'Database client error. Retrying the connection.', {
     headers: { 'Retry-After': '1' },
     cause,
   });
 
 /** Nobody reads this answer; the log tells it from what went wrong. */
-const abandoned = (cause?: unknown): Error =>
+export const abandoned = (cause?: unknown): ApiError =>
   apiError('AURA001', 'The client went away before its answer', { cause });
 
 /** How often a request may come upon a connection that the server had closed while it lay idle. */
-const MOST_FAREWELLS = 3;
+export const MOST_FAREWELLS = 3;
+
+/** Whether nothing had begun when the connection was found closed: what only reads may be done twice. */
+export const isFarewell = (error: ConnectionLostError, lease: Lease, readOnly: boolean): boolean =>
+  lease.trips() <= 1 && (error.progress === 'unsent' || (error.progress === 'unanswered' && readOnly));
 
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
-async function withLease<T>(
+export async function withLease<T>(
   pool: Pool,
   mode: Pick<TransactionMode, 'signal' | 'taints' | 'readOnly'>,
   use: (lease: Lease) => Promise<T>,
@@ -311,9 +337,7 @@ async function withLease<T>(
     }
     broken ??= error;
     if (signal?.aborted) throw abandoned(error);
-    // what only reads may be done twice
-    const isIdle = error.progress === 'unsent' || (error.progress === 'unanswered' && mode.readOnly);
-    if (!isIdle || lease.trips() > 1 || farewells === MOST_FAREWELLS) throw lost(error);
+    if (!isFarewell(error, lease, mode.readOnly) || farewells === MOST_FAREWELLS) throw lost(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
     lease.release(broken);

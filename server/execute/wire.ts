@@ -96,17 +96,18 @@ export class MessageWriter {
   }
 
   /**
-   * Bind to the unnamed portal. Parameters go as text, but those listed in `binary`; columns come back as text,
-   * but the one that `formats` marks.
+   * Bind to a portal, ordinarily the unnamed one. Parameters go as text, but those listed in `binary`; columns come
+   * back as text, but the one that `formats` marks.
    */
   bind(
     statement: string,
     values: readonly WireValue[],
     formats: ResultFormats,
     binary: ReadonlySet<number>,
+    portal = '',
   ): void {
     const start = this.#begin('B');
-    this.#cstring('');
+    this.#cstring(portal);
     this.#cstring(statement);
     if (binary.size === 0) {
       this.#int16(0);
@@ -121,12 +122,29 @@ export class MessageWriter {
     this.#finish(start);
   }
 
-  /** Execute the unnamed portal, all rows. */
-  execute(): void {
+  /** Execute a portal, ordinarily the unnamed one; `most` rows of it, 0 = all. */
+  execute(portal = '', most = 0): void {
     const start = this.#begin('E');
-    this.#cstring('');
-    this.#int32(0);
+    this.#cstring(portal);
+    this.#int32(most);
     this.#finish(start);
+  }
+
+  /** Describe a prepared statement: its parameters and columns. */
+  describe(statement: string): void {
+    const start = this.#begin('D');
+    this.#byte('S'.charCodeAt(0));
+    this.#cstring(statement);
+    this.#finish(start);
+  }
+
+  /** All that a COPY FROM STDIN reads. */
+  copy(data: Buffer): void {
+    const start = this.#begin('d');
+    this.#reserve(data.length);
+    this.#end += data.copy(this.#buffer, this.#end);
+    this.#finish(start);
+    this.#finish(this.#begin('c'));
   }
 
   /** Close a prepared statement; one that does not exist is no error. */
@@ -255,3 +273,21 @@ export function parseDataRow(payload: Buffer): (Buffer | null)[] {
   }
   return columns;
 }
+
+/** The names of the columns in a RowDescription. */
+export function parseColumnNames(payload: Buffer): Buffer[] {
+  const names: Buffer[] = [];
+  const count = payload.readInt16BE(0);
+  let at = 2;
+  for (let index = 0; index < count; index++) {
+    const end = payload.indexOf(0, at);
+    names.push(Buffer.from(payload.subarray(at, end)));
+    // table, column, type, size, modifier, format
+    at = end + 19;
+  }
+  return names;
+}
+
+/** The number of rows in the tag of a CommandComplete (`INSERT 0 5`), as its digits. */
+export const parseAffected = (payload: Buffer): Buffer =>
+  Buffer.from(/(\d+)\0$/.exec(payload.toString('latin1'))?.[1] ?? '0');

@@ -15,6 +15,8 @@ export type Fetch = Parameters<typeof getRequestListener>[0];
 export interface HttpServerOptions {
   /** Bytes. */
   readonly maxUrlLength: number;
+  /** How long a request may take to arrive; five minutes unless given. */
+  readonly requestSeconds?: number;
   /** Told of what the handler throws, which it should not. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -67,7 +69,8 @@ const asResponse = (error: ApiError): Response =>
   });
 
 /** Makes a server; it does not listen yet. */
-export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpServerOptions): Server {
+export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
+  const { maxUrlLength, requestSeconds = 300, onDefect } = options;
   const answers = new WeakMap<Duplex, ServerResponse>();
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
@@ -80,8 +83,12 @@ export function createHttpServer(fetch: Fetch, { maxUrlLength, onDefect }: HttpS
       return asResponse(apiError('PGRSTX00', 'Internal server error'));
     },
   });
-  const options = { maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES, requireHostHeader: false };
-  const server = createServer(options, (incoming, outgoing) => {
+  const serverOptions = {
+    maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES,
+    requireHostHeader: false,
+    requestTimeout: requestSeconds * 1000,
+  };
+  const server = createServer(serverOptions, (incoming, outgoing) => {
     answers.set(incoming.socket, outgoing);
     // RFC 9112 section 3.2; Node would refuse it without a word
     if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') {

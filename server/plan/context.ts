@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/types.ts';
 /** The settings that bear on plans. */
 export interface PlanOptions {
   readonly dbMaxRows: number | null;
+  readonly dbMaxStreamRows: number | null;
   readonly dbAggregatesEnabled: boolean;
   /** Cost units of the planner; 0 = no limit. */
   readonly dbMaxCost: number;

@@ -36,6 +36,8 @@ function builtIn(type: MediaType): Negotiated | null {
     case 'csv':
     case 'geojson':
       return { handler: { kind: type.kind }, mediaType: type };
+    case 'ndjson':
+      return { handler: { kind: 'lines', format: 'json' }, mediaType: type };
     default:
       return null;
   }
@@ -62,6 +64,8 @@ function answer(
   switch (type.kind) {
     case 'object':
       return { handler: { kind: 'object', stripped: type.stripped }, mediaType: type };
+    case 'csv lines':
+      return { handler: { kind: 'lines', format: 'csv' }, mediaType: type };
     case 'stripped array':
       return { handler: { kind: 'array', stripped: true }, mediaType: type };
     case 'plan': {

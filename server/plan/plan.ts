@@ -10,6 +10,7 @@ import { apiError } from '../errors/codes.ts';
 import { suggestOne } from '../errors/suggest.ts';
 import { displayName, nameKey, type QualifiedName } from '../names.ts';
 import type { Action, Request } from '../request/ast.ts';
+import { restrict } from '../request/range.ts';
 import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { costLimitOf } from './cost.ts';
@@ -27,6 +28,7 @@ import type {
   ReadPlan,
   RelationPlan,
   RoutinePlan,
+  StreamPlan,
   WritePlan,
 } from './types.ts';
 
@@ -93,6 +95,7 @@ function commonParts(context: PlanContext, request: Request) {
     isolation: null,
     settings: [],
     maxRows: context.options.dbMaxRows,
+    stream: null,
     legacyNames: context.options.urlUseLegacyTargetNames ? legacyNames(request) : [],
   };
 }
@@ -105,6 +108,16 @@ function chooseHandler(
 ): Negotiated {
   const what = { identity, wholeRows: wholeRows(read) };
   return negotiate(context.catalog, what, request.accept, context.options.dbPlanEnabled);
+}
+
+function streamOf(
+  { options }: PlanContext,
+  request: Request,
+  { handler, mediaType }: Negotiated,
+): StreamPlan | null {
+  if (handler.kind !== 'lines' || mediaType.kind === 'plan') return null;
+  const maxRows = options.dbMaxStreamRows;
+  return { format: handler.format, range: restrict(request.range, maxRows), maxRows };
 }
 
 const NO_BODY: Handler = { kind: 'none' };
@@ -124,11 +137,14 @@ function planRelation(
     request,
   );
   refuseUnprotected(context, relation, read);
-  const { handler, mediaType } = chooseHandler(context, request, name, read);
+  const negotiated = chooseHandler(context, request, name, read);
+  const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
   const page = planPage(context, request.page, relation, read);
   return {
     ...commonParts(context, request),
+    // the links of a page are known when its last row is
+    stream: page === null ? streamOf(context, request, negotiated) : null,
     kind: 'read',
     relation: name,
     head: action.head,
@@ -208,26 +224,31 @@ function planRoutine(
   const root = { relation, source, range: request.range, isResultOfWrite: false };
   const read = planRead(context, request.schema, root, request);
   refuseUnprotected(context, null, read);
-  const { handler, mediaType } = chooseHandler(context, request, relation, read);
+  const negotiated = chooseHandler(context, request, relation, read);
+  const { handler, mediaType } = negotiated;
   refuseInvalidPreferences(request);
   const { preferences } = request;
   if (preferences.pagination !== null) throw refusePage('the rows of a function');
-  if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.setOf) {
+  const limited = preferences.maxAffected !== null && preferences.handling === 'strict';
+  if (limited && !routine.returns.setOf) {
     throw apiError(
       'PGRST128',
       'Function must return SETOF or TABLE when max-affected preference is used with handling=strict',
     );
   }
   const head = action.method === 'HEAD';
+  const readOnly = action.method !== 'POST' || routine.volatility !== 'volatile';
   return {
     ...commonParts(context, request),
+    // what writes is answered when it is committed, and what is limited when its rows are counted
+    stream: readOnly && !limited ? streamOf(context, request, negotiated) : null,
     kind: 'call',
     call: planCall(routine, request, read),
     head,
     read,
     handler: head ? NO_BODY : handler,
     mediaType,
-    readOnly: action.method !== 'POST' || routine.volatility !== 'volatile',
+    readOnly,
     isolation: routine.isolation,
     settings: routine.settings,
   };

@@ -252,10 +252,21 @@ export interface CallPlan {
   readonly returning: readonly string[];
 }
 
+export type LineFormat = 'json' | 'csv';
+
+/** An answer that is sent while PostgreSQL makes it: its rows are not bounded as those of others are. */
+export interface StreamPlan {
+  readonly format: LineFormat;
+  readonly range: Range;
+  readonly maxRows: number | null;
+}
+
 /** How rows become a body. */
 export type Handler =
   | { readonly kind: 'array' | 'object'; readonly stripped: boolean }
   | { readonly kind: 'csv' | 'geojson' | 'none' }
+  /** One row a line. */
+  | { readonly kind: 'lines'; readonly format: LineFormat }
   /** An aggregate over the rows (cast to a relation's type), or a function over a scalar. */
   | { readonly kind: 'custom'; readonly function: QualifiedName; readonly rowType: QualifiedName | null };
 
@@ -273,6 +284,8 @@ interface PlanBase {
   /** Settings declared on the function, hoisted to the transaction. */
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly maxRows: number | null;
+  /** Null = the answer is made whole. */
+  readonly stream: StreamPlan | null;
   /** Embeds that the request calls by their name although they have an alias. */
   readonly legacyNames: readonly (readonly [name: string, alias: string])[];
 }

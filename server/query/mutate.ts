@@ -128,20 +128,23 @@ function onConflict({ conflict, columns }: InsertPlan): Fragment {
 }
 
 function insert(plan: InsertPlan): Fragment {
-  const { columns, relation } = plan;
-  const into = columns.length === 0 ? nothing : sql` (${names(columns)})`;
   const source = {
-    columns,
+    columns: plan.columns,
     isObject: plan.bodyIsObject,
     applyDefaults: plan.applyDefaults,
     firstOnly: false,
   };
+  return sql`${renderInsert(plan, fromBody(source))}${returning(scope(plan), plan.returning)}`;
+}
+
+/** An insert that returns nothing; `from` has the typed rows, under the name `pgrst_body`. */
+export function renderInsert(plan: InsertPlan, from: Fragment): Fragment {
+  const { columns, relation } = plan;
+  const into = columns.length === 0 ? nothing : sql` (${names(columns)})`;
   const values = list(columns.map((item) => column(BODY, item.name)));
   const counted = countsInserted(plan) ? [countInserted] : [];
   const holds = where([...counted, ...plan.conditions.map((logic) => condition(BODY, logic))]);
-  return sql`insert into ${qualified(relation)}${into} select ${values} ${fromBody(source)}${holds}${onConflict(
-    plan,
-  )}${returning(scope(plan), plan.returning)}`;
+  return sql`insert into ${qualified(relation)}${into} select ${values} ${from}${holds}${onConflict(plan)}`;
 }
 
 const scope = ({ relation }: { relation: { schema: string; name: string } }): Qualifier => ({

@@ -57,16 +57,26 @@ export interface Statements {
   readonly cost: Statement | null;
 }
 
-const ROW = sql`_postgrest_t`;
+/** The name of a row of the answer. */
+export const ROW = sql`_postgrest_t`;
 
 type Scalar = Pick<CallPlan, 'result'> | null;
 
 const strip = (stripped: boolean, value: Fragment): Fragment =>
   stripped ? sql`json_strip_nulls(${value})` : value;
 
+export const isScalar = (call: Scalar): boolean =>
+  call?.result === 'scalar' || call?.result === 'set of scalar';
+
+/** A row as JSON. */
+export const jsonRow = (call: Scalar): Fragment =>
+  isScalar(call) ? sql`coalesce(to_json(${ROW}.pgrst_scalar), 'null')` : sql`row_to_json(${ROW})`;
+
 function jsonBody(handler: Extract<Handler, { kind: 'array' | 'object' }>, call: Scalar): Fragment {
-  const isScalar = call?.result === 'scalar' || call?.result === 'set of scalar';
-  const rows = strip(handler.stripped, isScalar ? sql`json_agg(${ROW}.pgrst_scalar)` : sql`json_agg(${ROW})`);
+  const rows = strip(
+    handler.stripped,
+    isScalar(call) ? sql`json_agg(${ROW}.pgrst_scalar)` : sql`json_agg(${ROW})`,
+  );
   const single = call?.result === 'scalar' || call?.result === 'composite';
   return handler.kind === 'object' || single
     ? sql`coalesce(${rows}->0, 'null')`
@@ -86,6 +96,11 @@ function body(handler: Handler, call: Scalar): Fragment {
       return jsonBody(handler, call);
     case 'csv':
       return csvBody;
+    case 'lines':
+      // a line break in a value of type json is white space, and would end the line
+      return handler.format === 'csv'
+        ? csvBody
+        : sql`coalesce(string_agg(translate(${jsonRow(call)}::text, E'\\r\\n', '  ') || E'\\n', ''), '')`;
     case 'geojson':
       return sql`json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(ST_AsGeoJSON(${ROW})::json), '[]'))`;
     case 'custom':
@@ -108,7 +123,8 @@ function answer(columns: readonly (readonly [ResultColumn, Fragment])[], rows: F
   return { fragment, columns: columns.map(([called]) => called) };
 }
 
-const withResult = (rows: Fragment): Fragment => sql`with ${RESULT} as (${rows}) `;
+/** Before a statement over the rows that a write or a call leaves. */
+export const withResult = (rows: Fragment): Fragment => sql`with ${RESULT} as (${rows}) `;
 
 /** The total without a limit, and whether it differs from the number of rows in the answer. */
 function total(plan: RelationPlan | RoutinePlan, page: Fragment): Fragment {
@@ -124,8 +140,11 @@ function total(plan: RelationPlan | RoutinePlan, page: Fragment): Fragment {
 
 const COUNT = sql`count(*)`;
 
+const isCsv = (handler: Handler): boolean =>
+  handler.kind === 'csv' || (handler.kind === 'lines' && handler.format === 'csv');
+
 /** Handlers that see embeds as values rather than as part of a document. */
-const seesValues = ({ kind }: Handler): boolean => kind === 'csv' || kind === 'custom';
+const seesValues = (handler: Handler): boolean => isCsv(handler) || handler.kind === 'custom';
 
 function pageStatement(plan: RelationPlan, page: PagePlan) {
   const { before, keys } = renderPage(plan.read, page, RESULT, seesValues(plan.handler));
@@ -143,7 +162,7 @@ function pageStatement(plan: RelationPlan, page: PagePlan) {
 function readStatement(plan: RelationPlan) {
   if (plan.page !== null) return pageStatement(plan, plan.page);
   const rows = renderSelect(plan.read, seesValues(plan.handler));
-  const twice = plan.handler.kind === 'csv';
+  const twice = isCsv(plan.handler);
   const columns = [
     ['total', total(plan, COUNT)],
     ['page', COUNT],

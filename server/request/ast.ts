@@ -190,6 +190,10 @@ export interface Preferences {
 export type MediaType =
   | { readonly kind: 'json' | 'geojson' | 'csv' | 'text' | 'xml' | 'openapi' | 'form' | 'bytes' | 'any' }
   | { readonly kind: 'other'; readonly name: string }
+  /** One JSON object a line. */
+  | { readonly kind: 'ndjson' }
+  /** CSV, and as much of it as there is. */
+  | { readonly kind: 'csv lines' }
   | { readonly kind: 'stripped array' }
   | { readonly kind: 'object'; readonly stripped: boolean }
   | {

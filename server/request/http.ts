@@ -35,6 +35,7 @@ import { type AskedPage, prefersPages, readPage } from './page.ts';
 import { type Parser, run } from './parser.ts';
 import {
   type Body,
+  ndjsonAsArray,
   readCsv,
   readForm,
   readFormAsRow,
@@ -105,7 +106,8 @@ const header = (raw: RawRequest, name: string): string | undefined => {
   return decodeHeader(typeof value === 'object' ? value.join(', ') : value);
 };
 
-function readPairs(query: string): Pair[] {
+/** The parameters of a query string, in their order. */
+export function readPairs(query: string): Pair[] {
   const pairs: Pair[] = [];
   if (query === '') return pairs;
   for (const item of query.split('&')) {
@@ -240,10 +242,10 @@ function splitPair([key, value]: Pair, asArguments: boolean): { fixed: string; s
 }
 
 /**
- * Reads everything of a request that is needed to look up its plan.
+ * Reads everything of a request that is needed to look up its plan; a body that is not in it may be given.
  * Throws ApiError for what no plan can serve: bad paths, methods, schemas, ranges, encodings, bodies.
  */
-export function readShape(raw: RawRequest, options: RequestOptions): RequestShape {
+export function readShape(raw: RawRequest, options: RequestOptions, given: Body | null = null): RequestShape {
   const action = actionOf(raw.method, raw.path, options);
   const { schema, profiled } = schemaOf(raw, options);
   const pairs = readPairs(raw.query);
@@ -267,7 +269,7 @@ export function readShape(raw: RawRequest, options: RequestOptions): RequestShap
     if (isFilter(pair[0]) && !namesKey(pair, action) && !setsEmbed(pair, action)) filters += 1;
   }
   refuseTooMany(filters, options.dbMaxFilters);
-  const body = readBody(raw, action, pairs, slots);
+  const body = given ?? readBody(raw, action, pairs, slots);
   if (body) parts.push(JSON.stringify(body.payload));
   const asked = pageOf(raw, action, pairs, cursorText, slots, options.cursors);
   if (asked) parts.push(JSON.stringify(asked.page));
@@ -302,6 +304,9 @@ function refuseTooMany(filters: number, most: number): void {
 const countFilters = (logic: Logic): number =>
   logic.kind === 'filter' ? 1 : logic.children.reduce((sum, child) => sum + countFilters(child), 0);
 
+/** Whether `columns` names what is written. */
+export const hasColumns = (pairs: readonly Pair[]): boolean => pairs.some(([key]) => key === 'columns');
+
 /** The body, read as its Content-Type says; a form's values for a function become slots. */
 function readBody(raw: RawRequest, action: Action, pairs: readonly Pair[], slots: string[]): Body | null {
   const forCall = action.kind === 'call' && action.method === 'POST';
@@ -316,13 +321,17 @@ function readTyped(raw: RawRequest, action: Action, pairs: readonly Pair[], slot
   const forCall = action.kind === 'call';
   const type = parseMediaType(header(raw, 'content-type') ?? 'application/json');
   const namesColumns =
-    (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) &&
-    pairs.some(([key]) => key === 'columns');
+    (forCall || (action.kind === 'mutate' && action.mutation !== 'upsert')) && hasColumns(pairs);
   switch (type.kind) {
     case 'json':
-      if (namesColumns) return unreadJson(raw.body);
-      return readJson(raw.body, forCall, action.kind === 'mutate' && action.mutation === 'insert');
+    case 'ndjson': {
+      const body = type.kind === 'json' ? raw.body : ndjsonAsArray(raw.body);
+      if (namesColumns) return unreadJson(body);
+      const mayNest = type.kind === 'json' && action.kind === 'mutate' && action.mutation === 'insert';
+      return readJson(body, forCall, mayNest);
+    }
     case 'csv':
+    case 'csv lines':
       return readCsv(raw.body);
     case 'form':
       return forCall ? readFormAsArguments(raw.body, slots) : readFormAsRow(raw.body);

@@ -3,7 +3,9 @@
  */
 import type { MediaType, PlanOption } from './ast.ts';
 
-const KNOWN: Readonly<Record<string, Exclude<MediaType, { kind: 'other' | 'object' | 'plan' }>['kind']>> = {
+type Parameterless = Exclude<MediaType, { kind: 'other' | 'object' | 'plan' | 'csv lines' }>;
+
+const KNOWN: Readonly<Record<string, Parameterless['kind']>> = {
   'application/json': 'json',
   'application/geo+json': 'geojson',
   'text/csv': 'csv',
@@ -12,12 +14,14 @@ const KNOWN: Readonly<Record<string, Exclude<MediaType, { kind: 'other' | 'objec
   'application/openapi+json': 'openapi',
   'application/x-www-form-urlencoded': 'form',
   'application/octet-stream': 'bytes',
+  'application/x-ndjson': 'ndjson',
   '*/*': 'any',
 };
 
 const NAMES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(KNOWN).map(([name, kind]) => [kind, name])),
   'stripped array': 'application/vnd.pgrst.array+json;nulls=stripped',
+  'csv lines': 'text/csv',
 };
 
 const PLAN_OPTIONS: readonly PlanOption[] = ['analyze', 'verbose', 'settings', 'buffers', 'wal'];
@@ -40,6 +44,9 @@ export function parseMediaType(text: string): MediaType {
   if (!match) return { kind: 'other', name: text };
   const name = match[0].toLowerCase();
   const known = KNOWN[name];
+  if (known === 'csv' && parametersOf(text, match[0].length).get('stream') === 'true') {
+    return { kind: 'csv lines' };
+  }
   if (known) return { kind: known } as MediaType;
   const parameters = parametersOf(text, match[0].length);
   const stripped = parameters.get('nulls') === 'stripped';

@@ -145,6 +145,58 @@ export function refuseUnlessKeyed(content: Body['content'], keys: readonly strin
   }
 }
 
+/** The names in the header line of CSV. */
+export function readCsvHeader(line: Buffer): string[] {
+  const text = decodeText(line);
+  // PostgreSQL's COPY knows such lines, but the whole body has to be of them
+  if (/\r(?!\n)/.test(text)) {
+    throw unreadable('The CSV could not be read', 'Lines must end with a line feed, or with CR and LF.');
+  }
+  try {
+    const [names] = parseCsv(text) as string[][];
+    if (names && new Set(names).size < names.length) {
+      throw unreadable('The CSV could not be read', 'Two columns of the header line have one name.');
+    }
+    return names ?? [];
+  } catch (error) {
+    if (error instanceof CsvError) throw unreadable('The CSV could not be read', error.message);
+    throw error;
+  }
+}
+
+/** The keys of a line of NDJSON. Throws ApiError PGRST102 where it is no JSON object. */
+export function readJsonLine(record: Buffer, line: number): string[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(record.toString());
+  } catch {
+    throw unreadable('Empty or invalid json', `Line ${line} is no JSON.`);
+  }
+  if (!isObject(value)) throw unreadable('Empty or invalid json', `Line ${line} is not a JSON object.`);
+  return Object.keys(value);
+}
+
+/** Refuses a line of NDJSON that has other keys than the first one. */
+export function createKeysCheck(): (record: Buffer, line: number) => void {
+  let expected: ReadonlySet<string> | null = null;
+  return (record, line) => {
+    const keys = readJsonLine(record, line);
+    expected ??= new Set(keys);
+    const known = expected;
+    if (keys.length !== known.size || !keys.every((key) => known.has(key))) {
+      throw unreadable('All object keys must match', `Those of line ${line} differ from the first line's.`);
+    }
+  };
+}
+
+/** NDJSON as an array of its objects, for bodies that are read whole. */
+export function ndjsonAsArray(body: Buffer): Buffer {
+  const lines = decodeText(body)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return Buffer.from(`[${lines.join(',')}]`);
+}
+
 /** CSV with a header line; `NULL` is null, everything else text. */
 export function readCsv(body: Buffer): Body {
   let lines: string[][];

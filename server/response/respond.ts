@@ -1,6 +1,7 @@
 /**
  * Plan and result → answer: status, headers and body, as PostgREST's clients know them.
  */
+import type { Readable } from 'node:stream';
 import { apiError } from '../errors/codes.ts';
 import type { ApiError, ErrorFields } from '../errors/error.ts';
 import type { ResultSet } from '../execute/result.ts';
@@ -24,6 +25,8 @@ export interface Answer {
   readonly headers: Headers;
   /** Null = none. */
   readonly body: Buffer | null;
+  /** In place of a body: what is sent while it is made. It must be read to its end, or destroyed. */
+  readonly lines?: Readable;
 }
 
 /** What of the request an answer repeats. */

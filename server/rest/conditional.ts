@@ -82,7 +82,12 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
   const { method } = ready.raw;
   const isPlan = plan.mediaType.kind === 'plan';
   if (isPlan && (preconditions.ifMatch !== null || plan.kind !== 'read')) throw unsuited('An execution plan');
-  if (plan.kind === 'read') return null;
+  if (ready.planned.stream !== null && preconditions.ifMatch !== null) throw unsuited('A streamed answer');
+  if (plan.kind === 'read') {
+    // its tag would be known when it has been sent
+    if (ready.planned.stream !== null && preconditions.ifMatch !== null) throw unsuited('A stream');
+    return null;
+  }
   if (plan.kind === 'call') {
     if (preconditions.ifMatch === null && method !== 'POST') return null;
     throw unsuited('The call of a function');

@@ -4,6 +4,7 @@
 import type { Catalog } from '../catalog/types.ts';
 import type { Config } from '../config.ts';
 import type { Pool } from '../execute/pool.ts';
+import type { StreamSlots } from '../execute/stream.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
@@ -19,6 +20,8 @@ export interface RestSettings {
   readonly options: RequestOptions;
   readonly authenticate: Authenticate;
   readonly sessionOf: SessionOf;
+  /** For imports, whose statements may run as long as streams. */
+  readonly importSessionOf: SessionOf;
   /** The call of `db-pre-request`. */
   readonly preRequest: PreRequest | null;
   readonly isolationOf: (role: string) => string | null;
@@ -29,6 +32,8 @@ export interface RestContext {
   /** Null before the first load. */
   readonly catalog: () => Catalog | null;
   readonly pool: Pool;
+  /** Places for streamed answers and imports. */
+  readonly streams: StreamSlots;
   readonly plans: PlanCache;
   readonly renderSession: (session: Session) => SessionStatement;
   readonly observe: Observe;

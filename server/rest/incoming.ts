@@ -4,15 +4,23 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import type { RawRequest } from '../request/http.ts';
+import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
+import { bodyCut, createUpload, type Upload, type UploadLimits } from './upload.ts';
 
-export interface IncomingLimits {
+export interface IncomingLimits extends UploadLimits {
   /** Bytes. */
   readonly serverMaxBodySize: number;
   readonly serverMaxUrlLength: number;
 }
 
+/** A request, and the body of one that is an import: it has not been read. */
+export interface IncomingRequest extends RawRequest {
+  readonly upload: Upload | null;
+}
+
 const EMPTY = Buffer.alloc(0);
+const NO_BODY = { body: EMPTY, upload: null };
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
 
 const tooLarge = (limit: number, setting: string): Error =>
@@ -23,40 +31,78 @@ const tooLarge = (limit: number, setting: string): Error =>
     headers: { Connection: 'close' },
   });
 
-function readBody(incoming: IncomingMessage, limit: number, setting: string): Promise<Buffer> {
+/** As long as Node gives a whole request; imports, which PostgreSQL slows down, have a limit of their own. */
+const BODY_SECONDS = 300;
+
+const tooSlow = (): Error =>
+  apiError('AURA012', 'The request did not arrive in time', {
+    details: `After ${BODY_SECONDS} seconds there was still some missing.`,
+    headers: { Connection: 'close' },
+  });
+
+/** Reads a body; one that is too large goes on as what `overflow` makes of the pieces that have been read. */
+function readBody<T>(
+  incoming: IncomingMessage,
+  limit: number,
+  overflow: (pieces: readonly Buffer[]) => T,
+): Promise<Buffer | T> {
   const announced = Number(incoming.headers['content-length'] ?? Number.NaN);
   if (announced === 0) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
+    const settleOverflow = (pieces: readonly Buffer[]): void => {
+      try {
+        resolve(overflow(pieces));
+      } catch (error) {
+        reject(error);
+      }
+    };
     if (announced > limit) {
-      reject(tooLarge(limit, setting));
+      settleOverflow([]);
       return;
     }
+    const timer = setTimeout(() => reject(tooSlow()), BODY_SECONDS * 1000);
     const chunks: Buffer[] = [];
     let size = 0;
-    incoming.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) {
-        incoming.pause();
-        reject(tooLarge(limit, setting));
-        return;
-      }
       chunks.push(chunk);
+      if (size <= limit) return;
+      clearTimeout(timer);
+      incoming.pause();
+      incoming.off('data', take);
+      settleOverflow(chunks);
+    };
+    incoming.on('data', take);
+    incoming.once('end', () => {
+      clearTimeout(timer);
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
     });
-    incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    const cut = (): void =>
-      reject(apiError('AURA105', 'The request body ended early', { hint: 'Send the request again.' }));
+    const cut = (): void => {
+      clearTimeout(timer);
+      reject(bodyCut());
+    };
     incoming.once('aborted', cut);
     incoming.once('error', cut);
   });
 }
 
+const IMPORTABLE = /^(?:text\/csv|application\/x-ndjson)\b/i;
+
+/**
+ * How the body of a request is an import: whatever its size, or only where it is too large to be held. Rows to be
+ * answered are none's: they would be held, too.
+ */
+function importOf(incoming: IncomingMessage, path: string): 'always' | 'large' | 'never' {
+  const type = incoming.headers['content-type'];
+  if (incoming.method !== 'POST' || type === undefined || path.startsWith('/rpc/')) return 'never';
+  if (!IMPORTABLE.test(type)) return 'never';
+  const wanted = String(incoming.headers['prefer'] ?? '');
+  if (/\breturn=(?:representation|headers-only)\b/.test(wanted)) return 'never';
+  return parseMediaType(type).kind === 'csv' ? 'large' : 'always';
+}
+
 /** A query string is parsed, which costs more than to hand a body on: it may be only some times as long as a URL. */
 const URLS_A_BODY = 16;
-
-const readWithin = (incoming: IncomingMessage, byBody: boolean, limits: IncomingLimits): Promise<Buffer> =>
-  byBody
-    ? readBody(incoming, limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length')
-    : readBody(incoming, limits.serverMaxBodySize, 'server-max-body-size');
 
 /**
  * A read whose parameters do not fit into a URL: POST with `X-HTTP-Method-Override: GET`, or QUERY. Its body is
@@ -90,18 +136,38 @@ const FORM = 'application/x-www-form-urlencoded';
 const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
+/** The body as far as it is read at once. */
+async function readWithin(
+  incoming: IncomingMessage,
+  path: string,
+  byBody: boolean,
+  limits: IncomingLimits,
+): Promise<{ body: Buffer; upload: Upload | null }> {
+  const imports = byBody ? 'never' : importOf(incoming, path);
+  const upload = (pieces: readonly Buffer[]): Upload => createUpload(incoming, pieces, limits);
+  if (imports === 'always') return { body: EMPTY, upload: upload([]) };
+  const [limit, setting] = byBody
+    ? [limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length']
+    : [limits.serverMaxBodySize, 'server-max-body-size'];
+  const body = await readBody(incoming, limit, (pieces) => {
+    if (imports === 'never') throw tooLarge(limit, setting);
+    return upload(pieces);
+  });
+  return Buffer.isBuffer(body) ? { body, upload: null } : { body: EMPTY, upload: body };
+}
+
 /** The path and query of a request target, which for a proxy begins with the host (RFC 9112 section 3.2.2). */
 const targetOf = (url: string): string =>
   url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
 
 /**
- * Reads a request. Rejects with ApiError AURA100, 101, 104, 105 and 106.
+ * Reads a request. Rejects with ApiError AURA012, 100, 101, 104, 105 and 106.
  */
 export async function readIncoming(
   incoming: IncomingMessage,
   prefix: string,
   limits: IncomingLimits,
-): Promise<RawRequest> {
+): Promise<IncomingRequest> {
   const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {
@@ -113,12 +179,13 @@ export async function readIncoming(
   const method = incoming.method ?? 'GET';
   const at = url.indexOf('?');
   const byBody = readsByBody(method, incoming.headers['x-http-method-override']);
-  const raw: RawRequest = {
+  const path = belowPrefix(at < 0 ? url : url.slice(0, at), prefix);
+  const raw: IncomingRequest = {
     method,
-    path: belowPrefix(at < 0 ? url : url.slice(0, at), prefix),
+    path,
     query: at < 0 ? '' : url.slice(at + 1),
     headers: incoming.headers,
-    body: WITH_BODY.has(method) ? await readWithin(incoming, byBody, limits) : EMPTY,
+    ...(WITH_BODY.has(method) ? await readWithin(incoming, path, byBody, limits) : NO_BODY),
   };
-  return byBody ? asRead(raw) : raw;
+  return byBody ? { ...asRead(raw), upload: null } : raw;
 }

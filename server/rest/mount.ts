@@ -2,12 +2,14 @@
  * Mounts REST on the HTTP server: every method and path below the prefix, observed when answered.
  */
 import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
 import { serveRest } from './route.ts';
+import { type Sent, sendLines } from './stream.ts';
 
 /** Statuses that have no body (RFC 9110). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -19,9 +21,8 @@ const headerText = (text: string): string =>
     : Buffer.from(text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ''), 'utf8').toString('latin1');
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
-function toResponse({ status, headers: unsafe, body }: Answer): Response {
-  const without = WITHOUT_BODY.has(status);
-  const content = body === null || without ? null : (body as Buffer<ArrayBuffer>);
+/** The headers as they may be sent, and whether one is there several times. */
+function headersOf({ headers: unsafe }: Answer, without: boolean) {
   const headers: Record<string, string | string[]> = {};
   let several = false;
   for (const name in unsafe) {
@@ -31,6 +32,14 @@ function toResponse({ status, headers: unsafe, body }: Answer): Response {
     several ||= typeof value !== 'string';
     headers[name] = typeof value === 'string' ? headerText(value) : value.map(headerText);
   }
+  return { headers, several };
+}
+
+function toResponse(answer: Answer): Response {
+  const { status, body } = answer;
+  const without = WITHOUT_BODY.has(status);
+  const content = body === null || without ? null : (body as Buffer<ArrayBuffer>);
+  const { headers, several } = headersOf(answer, without);
   if (!several) return new Response(content, { status, headers: headers as Record<string, string> });
   const list = Object.entries(headers).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, one]),
@@ -56,24 +65,33 @@ export function mountRest(
     outgoing.once('close', () => {
       if (!outgoing.writableFinished) gone.abort();
     });
-    const { answer, role, errorCode, sql } = await serveRest(context, incoming, gone.signal, id);
-    const url = incoming.url ?? '/';
-    const at = url.indexOf('?');
-    context.observe({
-      kind: 'request',
-      id,
-      method: incoming.method ?? '',
-      path: at < 0 ? url : url.slice(0, at),
-      query: at < 0 ? '' : url.slice(at + 1),
-      status: answer.status,
-      seconds: (performance.now() - started) / 1000,
-      bytes: answer.body?.length ?? 0,
-      role,
-      clientAddress: incoming.socket.remoteAddress ?? null,
-      userAgent: incoming.headers['user-agent'] ?? null,
-      errorCode,
-      sql,
-    });
+    const served = await serveRest(context, incoming, gone.signal, id);
+    const { answer, role, sql } = served;
+    const tell = ({ bytes, errorCode, status }: Sent): void => {
+      const url = incoming.url ?? '/';
+      const at = url.indexOf('?');
+      context.observe({
+        kind: 'request',
+        id,
+        method: incoming.method ?? '',
+        path: at < 0 ? url : url.slice(0, at),
+        query: at < 0 ? '' : url.slice(at + 1),
+        status,
+        seconds: (performance.now() - started) / 1000,
+        bytes,
+        role,
+        clientAddress: incoming.socket.remoteAddress ?? null,
+        userAgent: incoming.headers['user-agent'] ?? null,
+        errorCode,
+        sql,
+      });
+    };
+    if (answer.lines) {
+      outgoing.writeHead(answer.status, headersOf(answer, false).headers);
+      tell(await sendLines(answer.lines, outgoing));
+      return RESPONSE_ALREADY_SENT;
+    }
+    tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode, status: answer.status });
     return toResponse(answer);
   };
   app.notFound(() => {

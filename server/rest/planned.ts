@@ -8,15 +8,25 @@ import type { Catalog } from '../catalog/types.ts';
 import type { ResultSet } from '../execute/result.ts';
 import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
+import { renderStream, type StreamStatements } from '../query/stream.ts';
 import { verificationOf } from '../response/verify.ts';
 import { type CostGuard, createCostGuard } from './cost.ts';
 import { createLevelStatements, type LevelStatements } from './level-statements.ts';
+
+/** What a streamed answer runs. */
+export interface PreparedStream {
+  readonly statements: StreamStatements;
+  /** Names the statements' texts; null = too long to be kept prepared. */
+  readonly id: number | null;
+}
 
 /** A plan with everything that can be made of it before the values are known. */
 export interface Prepared {
   readonly kind: 'database';
   readonly plan: DatabasePlan;
   readonly statements: Statements;
+  /** Null = the answer is made whole. */
+  readonly stream: PreparedStream | null;
   /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
   readonly id: number | null;
   readonly binary: ReadonlySet<number>;
@@ -86,15 +96,20 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
       return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text) };
     }
     const statements = renderStatements(plan);
-    const id = idOf(statements.main.text);
+    const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
     return {
       kind: 'database',
       plan,
       statements,
-      id,
+      // its rows have a limit of their own
+      stream: stream && { statements: stream, id: idOf(`${stream.rows.text}\0${stream.total?.text}`) },
+      id: idOf(statements.main.text),
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
-      cost: plan.kind === 'read' && statements.cost !== null ? createCostGuard(plan.costLimit, now) : null,
+      cost:
+        plan.kind === 'read' && (statements.cost ?? stream?.cost ?? null) !== null
+          ? createCostGuard(plan.costLimit, now)
+          : null,
     };
   };
 

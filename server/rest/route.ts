@@ -18,11 +18,14 @@ import { answerUnder, guardedOf, inFull, insertHasNone, serveGuarded } from './c
 import type { RestContext, RestSettings, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
+import { serveImport } from './import.ts';
 import { readIncoming } from './incoming.ts';
 import { answerToNested, writeNested } from './nested.ts';
 import { blameNesting } from './nesting.ts';
+import { serveStream } from './stream.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
+
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
   readonly answer: Answer;
@@ -96,6 +99,11 @@ async function serve(
   const raw = await readIncoming(incoming, config.restPrefix, config);
   const scene: Scene = { context, settings, catalog, identity, signal };
   if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
+  if (raw.upload !== null) {
+    const imported = await serveImport(scene, raw, raw.upload);
+    timing.mark('transaction');
+    return timing.onto(imported);
+  }
   const preconditions = parsePreconditions(raw);
   const asked = preconditions === null ? raw : inFull(raw);
   const shape = shapeOf(scene, asked);
@@ -120,13 +128,18 @@ async function serve(
     timing.mark('response');
     return timing.onto(answer);
   }
-  traceSql(planned.statements.main.text);
+  traceSql((planned.stream?.statements.rows ?? planned.statements.main).text);
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
   if (guarded) {
     const answer = await serveGuarded(scene, guarded);
     timing.mark('transaction');
     return timing.onto(answer);
+  }
+  if (planned.stream !== null) {
+    const streamed = await serveStream(scene, ready, planned.stream);
+    timing.mark('transaction');
+    return timing.onto(streamed);
   }
   const task = taskOf(scene, ready, null);
   const work = {

@@ -16,6 +16,7 @@ import {
   type RequestShape,
   readShape,
 } from '../request/http.ts';
+import type { Body } from '../request/payload.ts';
 import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
@@ -32,9 +33,9 @@ export interface Ready {
   readonly fill: ((text: string) => string) | null;
 }
 
-/** Reads the shape of a request. Throws ApiError for what no plan can serve. */
-export const shapeOf = ({ settings }: Scene, raw: RawRequest): RequestShape =>
-  readShape(raw, settings.options);
+/** Reads the shape of a request, or of one whose body is given. Throws ApiError for what no plan can serve. */
+export const shapeOf = ({ settings }: Scene, raw: RawRequest, body: Body | null = null): RequestShape =>
+  readShape(raw, settings.options, body);
 
 /** Finds or makes the plan of a shape. Throws ApiError for what grammar and catalog refuse. */
 export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {

@@ -1,7 +1,7 @@
 /**
  * The HTTP of the documentation, page by page, against the example project: each `http` block is sent, and where
- * a `json` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run tests/docs/examples` writes
- * the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
+ * a `json`, `ndjson` or `csv` block follows, the answer is held against it. `UPDATE_DOCS=1 npx vitest run
+ * tests/docs/examples` writes the answers anew. An `http` block is a request line, headers, an empty line and a body; `http anon` is sent
  * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
  * block says the status, which is else 200, and `← ETag: "x"` a header of the answer. `{next}` in a path is the
  * cursor of the last answer's link to the next page. Of a `json in part` block only what it has must be in the
@@ -24,6 +24,7 @@ const PAGES = [
   'functions.md',
   'batch.md',
   'conditional-requests.md',
+  'streaming.md',
 ] as const;
 
 /** Settings that a page speaks of. */
@@ -43,17 +44,20 @@ interface Example {
   readonly status: number;
   /** Of the answer, names in lower case. */
   readonly answered: Record<string, string>;
-  /** The text of the json block that follows; null = none. */
+  /** The text of the block that follows; null = none. */
   readonly answer: string | null;
+  /** It is to be read as JSON, not to be compared as it stands. */
+  readonly isJson: boolean;
   /** The answer has more than the page shows. */
   readonly inPart: boolean;
 }
 
-const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```json( in part)?\n(.*?)^```\n)?/gms;
+const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```(json|ndjson|csv)( in part)?\n(.*?)^```\n)?/gms;
 
 function parseExample(
   flag: string | undefined,
   block: string,
+  language: string | undefined,
   part: string | undefined,
   answer: string | undefined,
 ): Example {
@@ -85,13 +89,14 @@ function parseExample(
     status: Number(status ?? 200),
     answered: Object.fromEntries(answered),
     answer: answer ?? null,
+    isJson: language === 'json',
     inPart: part !== undefined,
   };
 }
 
 const examplesOf = (page: string): Example[] =>
-  [...readFileSync(file(page), 'utf8').matchAll(BLOCK)].map(([, flag, block = '', part, answer]) =>
-    parseExample(flag, block, part, answer),
+  [...readFileSync(file(page), 'utf8').matchAll(BLOCK)].map(([, flag, block = '', language, part, answer]) =>
+    parseExample(flag, block, language, part, answer),
   );
 
 /** One row a line, as the pages show it. */
@@ -120,12 +125,15 @@ describe.each(PAGES)('docs/%s', (page) => {
     await database.close();
     if (process.env['UPDATE_DOCS'] !== '1') return;
     let index = 0;
-    const text = readFileSync(file(page), 'utf8').replace(BLOCK, (all, _flag, _block, part, answer) => {
-      const fresh = answers[index++] ?? '';
-      return answer === undefined || part !== undefined
-        ? all
-        : all.replace(`\`\`\`json\n${answer}`, `\`\`\`json\n${fresh}`);
-    });
+    const text = readFileSync(file(page), 'utf8').replace(
+      BLOCK,
+      (all, _flag, _block, language, part, answer) => {
+        const fresh = answers[index++] ?? '';
+        return answer === undefined || part !== undefined
+          ? all
+          : all.replace(`\`\`\`${language}\n${answer}`, `\`\`\`${language}\n${fresh}`);
+      },
+    );
     writeFileSync(file(page), text);
   });
 
@@ -134,7 +142,7 @@ describe.each(PAGES)('docs/%s', (page) => {
   });
 
   test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
-    const { method, headers, body, anonymous, status, answered, answer, inPart } = example;
+    const { method, headers, body, anonymous, status, answered, answer, isJson, inPart } = example;
     const path = example.path.replace('%7Bnext%7D', cursorOf(links.next));
     const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await api.request(method, path, {
@@ -143,11 +151,13 @@ describe.each(PAGES)('docs/%s', (page) => {
       ...(anonymous ? {} : { as: { role: 'authenticated', sub: people.mira } }),
     });
     links = linksOf(response, path);
-    answers.push(response.json === undefined ? `${response.body}\n` : show(response.json));
+    const text = isJson ? `${response.body}\n` : response.body;
+    answers.push(response.json === undefined ? text : show(response.json));
     expect(response.status, response.body).toBe(status);
     expect(response.headers).toMatchObject(answered);
     if (answer === null || process.env['UPDATE_DOCS'] === '1') return;
     if (inPart) expect(response.json).toMatchObject(JSON.parse(answer));
-    else expect(response.json).toEqual(JSON.parse(answer));
+    else if (isJson) expect(response.json).toEqual(JSON.parse(answer));
+    else expect(response.body).toBe(answer);
   });
 });

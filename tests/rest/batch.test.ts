@@ -952,6 +952,13 @@ describe('bodies of other types', () => {
     expect(answer.json.results[2]).not.toHaveProperty('encoding');
   });
 
+  test('lines that would be streamed are one string', async () => {
+    await database.query(`insert into customer (owner, name) values ('ada', 'a'), ('ada', 'b')`);
+    const lines = get('/customer?select=name&order=id', { headers: { Accept: 'application/x-ndjson' } });
+    const answer = await batch([lines]);
+    expect(answer.json.results[0].body).toBe('{"name":"a"}\n{"name":"b"}\n');
+  });
+
   test('bytes come and go as base64, and say so', async () => {
     const bytes = Buffer.from([0, 255, 34, 92, 10, 200]).toString('base64');
     const own = await startApi(database, {});

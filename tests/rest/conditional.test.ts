@@ -490,6 +490,7 @@ describe('writes', () => {
     ],
     ['a call', 'POST', '/rpc/total', { headers: { 'If-Match': '*' }, body: { a: 1, b: 2 } }],
     ['a call by GET', 'GET', '/rpc/total?a=1&b=2', { headers: { 'If-Match': '"x"' } }],
+    ['a stream', 'GET', '/document', { headers: { 'If-Match': '"x"', Accept: 'application/x-ndjson' } }],
     ['a plan', 'GET', '/document', { headers: { 'If-Match': '"x"', Accept: 'application/vnd.pgrst.plan' } }],
     [
       'the plan of a write',

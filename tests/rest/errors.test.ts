@@ -18,6 +18,7 @@ import { FIXTURE_SQL, startShop, useShop } from './fixture.ts';
 const shop = useShop();
 let strict: Api;
 let closed: Api;
+let tight: Api;
 let bounded: Api;
 let secretless: Api;
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
     'db-aggregates-enabled': false,
     'db-max-embed-depth': 1,
     'db-max-filters': 2,
+    'db-max-streams': 0,
     'db-pool': 1,
     'db-pool-acquisition-timeout': 1,
     'openapi-mode': 'disabled',
@@ -34,6 +36,11 @@ beforeAll(async () => {
     'server-max-url-length': 256,
   });
   closed = await startShop(shop.database, { 'db-anon-role': '', 'jwt-secret': '' });
+  tight = await startShop(shop.database, {
+    'server-max-body-size': 100,
+    'server-max-import-size': 1000,
+    'server-stream-idle-timeout': 1,
+  });
   await shop.database.query(`
     create view shop.twice as select n from shop.numbers, generate_series(1, 2);
     grant select on shop.twice to anon;
@@ -41,7 +48,10 @@ beforeAll(async () => {
   bounded = await startShop(shop.database, { 'db-max-aggregate-cost': 1, 'server-max-url-length': 256 });
   secretless = await startShop(shop.database, { 'jwt-secret': '' });
 });
-afterAll(() => Promise.all([strict, closed, bounded, secretless].map((api) => api.close())));
+afterAll(() => Promise.all([strict, closed, tight, bounded, secretless].map((api) => api.close())));
+
+const imported = (api: Api, body: string): Promise<ApiAnswer> =>
+  api.request('POST', '/numbers', { headers: { 'Content-Type': 'text/csv; stream=true' }, body });
 
 /** The answer to bytes that are written as they stand; the connection ends with it. */
 async function raw(api: Pick<Api, 'raw'>, ...parts: readonly (string | Buffer)[]): Promise<ApiAnswer> {
@@ -192,6 +202,12 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
   AURA131: 'tests/rest/conditional.test.ts',
   AURA132: 'tests/rest/conditional.test.ts',
   AURA001: 'Whoever it is for has gone away: only the log shows it.',
+  AURA002: () => imported(strict, 'n\n1\n'),
+  AURA003: () =>
+    raw(
+      tight,
+      'POST /rest/v1/numbers HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: 9\r\n\r\n{"n":',
+    ),
   PGRST000: () => unreachable((api) => api.request('GET', '/books')),
   PGRST001: lostWhileRunning,
   PGRST002: beforeTheCatalog,
@@ -243,6 +259,8 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
         { id: 1, title: 'b' },
       ],
     }),
+  AURA110: () => imported(tight, `n\n${'1\n'.repeat(500)}`),
+  AURA111: () => imported(tight, `n,word\n1,"${'x'.repeat(200)}`),
   AURA160: () => get('/numbers?cursor=x'),
   AURA161: async () => {
     const { next } = linksOf(await get('/numbers?limit=1', PAGED), '/numbers');
@@ -287,7 +305,7 @@ describe.each(Object.keys(codes) as Code[])('%s', (code) => {
     expect(answer.status).toBe(codes[code].status);
     expect(answer.headers['proxy-status']).toBe(`PostgREST; error=${code}`);
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
-    const retries = code.startsWith('PGRST00');
+    const retries = code.startsWith('PGRST00') || code === 'AURA002';
     expect(answer.headers['retry-after']).toBe(retries ? '1' : undefined);
     // what says nothing to the client says it in the documentation
     expect(codes[code].remedy).toMatch(/\.$/);
