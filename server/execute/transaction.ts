@@ -29,6 +29,8 @@ export interface Task {
   readonly binary: ReadonlySet<number>;
   /** It may only read, also where the transaction may write. */
   readonly readOnly: boolean;
+  /** Its statement only looks: all that functions in it have set or changed is undone when its result is there. */
+  readonly looks: boolean;
 }
 
 /** How a transaction begins and ends. */
@@ -89,9 +91,14 @@ const CHECK_CONSTRAINTS = command('set constraints all immediate');
 /** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
 const ANEW = [command('reset all'), command('set local role none')];
 
+const ONLY_READING = command('set transaction read only');
+
 /** PostgreSQL forgets with a subtransaction that it was read only, and lets no transaction be made writable again. */
-const SAVEPOINT = command('savepoint reading');
-const RELEASE = command('release savepoint reading');
+const BEFORE_READING = [command('savepoint reading'), ONLY_READING];
+const AFTER_READING = [command('release savepoint reading')];
+
+const BEFORE_LOOK = [command('savepoint looking'), ONLY_READING];
+const AFTER_LOOK = [command('rollback to savepoint looking'), command('release savepoint looking')];
 
 /** What begins a transaction. */
 export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation' | 'readOnly'>): Step {
@@ -153,11 +160,13 @@ function planTrip(task: Task, before: readonly Step[], after: readonly Step[], p
   const { steps: prelude, guard, key } = preludeOf(task);
   steps.push(...prelude);
   const kept: Task = key === task.key ? task : { ...task, key };
+  if (task.looks) steps.push(...BEFORE_LOOK);
   const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
   let estimate: number | null = null;
   if (task.statements.estimate) {
     estimate = steps.push(stepOf(kept, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
   }
+  if (task.looks) steps.push(...AFTER_LOOK);
   steps.push(...after);
   return {
     steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })),
@@ -259,9 +268,12 @@ async function runInTrips<T>(
   let failed = false;
   const run = async (task: Task): Promise<Executed> => {
     if (failed) throw new Error('the transaction has failed already');
-    const first = isOpen ? (task.session === null ? [] : ANEW) : [begin(mode)];
-    const apart = task.readOnly && !mode.readOnly;
-    const trip = planTrip(task, apart ? [...first, SAVEPOINT] : first, apart ? [RELEASE] : [], mode.prepared);
+    // what only looks has nothing to fear from what is set, and what comes after it goes on with that
+    const anew = task.session === null || task.looks ? [] : ANEW;
+    const first = isOpen ? anew : [begin(mode)];
+    const apart = task.readOnly && !mode.readOnly && !task.looks;
+    const before = apart ? [...first, ...BEFORE_READING] : first;
+    const trip = planTrip(task, before, apart ? AFTER_READING : [], mode.prepared);
     isOpen = true;
     const outcome = await lease.run(trip.steps);
     if (!outcome.error) return decodeTrip(task, trip, outcome);

@@ -18,8 +18,8 @@ const TYPE_LENGTH = 6;
 const text = (value: string | string[] | undefined): string =>
   typeof value === 'object' ? value.join(', ') : (value ?? '');
 
-/** The tag that SQL has set: it may know better what has changed. */
-function ownTag({ headers }: Answer): string | null {
+/** The tag that SQL has set, since it may know better what has changed; null = none. */
+export function ownTag({ headers }: Answer): string | null {
   for (const name in headers) {
     if (name.length === 4 && name.toLowerCase() === 'etag') return text(headers[name]);
   }

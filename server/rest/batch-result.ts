@@ -4,6 +4,7 @@
  */
 import { ApiError, type ErrorFields } from '../errors/error.ts';
 import type { DatabasePlan } from '../plan/types.ts';
+import type { MediaType } from '../request/ast.ts';
 import { createJsonIndex, type JsonIndex } from '../request/json-text.ts';
 import { mediaTypeName } from '../request/media-type.ts';
 import type { Answer } from '../response/respond.ts';
@@ -22,9 +23,22 @@ type BodyKind = 'proven json' | 'json' | 'text' | 'bytes';
 
 function kindOf({ mediaType, handler }: DatabasePlan): BodyKind {
   if (mediaType.kind === 'plan') return mediaType.format === 'json' ? 'proven json' : 'text';
-  if (handler.kind === 'csv') return 'text';
-  if (handler.kind !== 'custom') return 'proven json';
-  // somebody's own function made it: its type says what it should be
+  switch (handler.kind) {
+    case 'array':
+    case 'object':
+    case 'geojson':
+    case 'none':
+      return 'proven json';
+    case 'csv':
+    case 'lines':
+      return 'text';
+    case 'custom':
+      return kindOfOwn(mediaType);
+  }
+}
+
+/** What somebody's own function makes: its type says what it should be. */
+function kindOfOwn(mediaType: MediaType): BodyKind {
   const name = mediaTypeName(mediaType).split(';', 1)[0] ?? '';
   if (/[/+]json$/.test(name)) return 'json';
   return name.startsWith('text/') || /[/+]xml$/.test(name) ? 'text' : 'bytes';

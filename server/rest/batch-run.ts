@@ -14,6 +14,7 @@ import { type AnswerOf, createFill, fillBody } from './batch-reference.ts';
 import { createResult, errorIn, type StepResult } from './batch-result.ts';
 import { answerUnder, type Guarded, runGuarded } from './conditional.ts';
 import { answerToNested, prepareNested, type ReadyNested } from './nested.ts';
+import { blaming } from './nesting.ts';
 import { answerInfo, answerTo, type Ready, taskOf, unknownCost } from './task.ts';
 
 /** The time that is left to the batch. */
@@ -69,7 +70,7 @@ async function runSingle({ outer, run, clock }: Running, ready: Ready): Promise<
 }
 
 function runGuardedStep({ outer, run, clock, mode }: Running, guarded: Guarded): Promise<Answer> {
-  return runGuarded(outer.scene, guarded, run, { mostMs: clock.left(), rollback: mode.rollback });
+  return runGuarded(outer.scene, guarded, { run, rollback: mode.rollback, left: clock.left });
 }
 
 async function runNestedStep(
@@ -125,7 +126,7 @@ export async function runBatch(
       };
       for (const step of steps) {
         current = step;
-        const running = { outer, mode, run, clock };
+        const running = { outer, mode, run: blaming(run), clock };
         results.push(await runStep(running, step, early[step.index] ?? null, answerOf));
       }
       current = null;

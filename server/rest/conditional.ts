@@ -14,9 +14,10 @@ import { type Executed, runTransaction, type Transaction } from '../execute/tran
 import type { WritePlan } from '../plan/types.ts';
 import type { RawRequest } from '../request/http.ts';
 import type { Preconditions } from '../request/precondition.ts';
-import { refuseUnlessSeen, tagOf, withEntityTag } from '../response/entity-tag.ts';
+import { ownTag, refuseUnlessSeen, tagOf, withEntityTag } from '../response/entity-tag.ts';
 import type { Answer } from '../response/respond.ts';
 import type { Scene } from './context.ts';
+import { blaming } from './nesting.ts';
 import { afterFirst, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf } from './task.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -82,7 +83,11 @@ export function guardedOf(scene: Scene, ready: Ready, preconditions: Preconditio
   const isPlan = plan.mediaType.kind === 'plan';
   if (isPlan && (preconditions.ifMatch !== null || plan.kind !== 'read')) throw unsuited('An execution plan');
   if (ready.planned.stream !== null && preconditions.ifMatch !== null) throw unsuited('A streamed answer');
-  if (plan.kind === 'read') return null;
+  if (plan.kind === 'read') {
+    // its tag would be known when it has been sent
+    if (ready.planned.stream !== null && preconditions.ifMatch !== null) throw unsuited('A stream');
+    return null;
+  }
   if (plan.kind === 'call') {
     if (preconditions.ifMatch === null && method !== 'POST') return null;
     throw unsuited('The call of a function');
@@ -115,6 +120,14 @@ function verifyWritten(plan: WritePlan, { result }: Executed, { ifNoneMatch }: P
   }
 }
 
+/** How long a guarded write may take; what it asks of the transaction around it. */
+interface Around {
+  readonly run: Transaction['run'];
+  readonly rollback: boolean;
+  /** Milliseconds that are left; null = no limit. Throws where there are none. */
+  readonly left: () => number | null;
+}
+
 /**
  * Looks and writes within an open transaction, which is REPEATABLE READ at least. The answer to a PATCH carries
  * the row's new tag. Throws AURA130 and AURA131.
@@ -122,26 +135,33 @@ function verifyWritten(plan: WritePlan, { result }: Executed, { ifNoneMatch }: P
 export async function runGuarded(
   scene: Scene,
   { write, look, preconditions }: Guarded,
-  run: Transaction['run'],
-  { mostMs, rollback }: { readonly mostMs: number | null; readonly rollback: boolean },
+  { run, rollback, left }: Around,
 ): Promise<Answer> {
   const { plan } = write.planned;
   if (plan.kind !== 'write') throw new Error('only writes are guarded');
-  const writing = taskOf(scene, write, mostMs);
-  // one session and one call of the pre-request function for all that the request does
-  const looking = { ...taskOf(scene, look, mostMs), session: writing.session, readOnly: false };
+  const writing = taskOf(scene, write, left());
+  const looking = { ...taskOf(scene, look, null), session: writing.session, looks: true };
   const seen = await run(looking);
   if (seen.result.page > 1) throw severalRows();
   refuseUnlessSeen(preconditions, seen.result.page === 0 ? null : tagOf(answerTo(scene, look, seen)));
+  left();
   const executed = await run(afterFirst(writing));
   write.planned.verify?.(executed.result);
   verifyWritten(plan, executed, preconditions);
   const answer = answerTo(scene, write, executed);
-  // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
-  if (plan.mutation !== 'update' || rollback || !scene.settings.config.serverEtagEnabled) return answer;
-  const now = await run(afterFirst(looking));
+  if (rollback || !tellsNewTag(scene, plan, answer)) return answer;
+  left();
+  // as the role that asks, whatever the functions of the write have set
+  const now = await run({ ...looking, preRequest: null });
   const tag = now.result.page === 1 ? tagOf(answerTo(scene, look, now)) : null;
   return tag === null ? answer : { ...answer, headers: { ...answer.headers, ETag: tag } };
+}
+
+function tellsNewTag({ settings }: Scene, { mutation }: WritePlan, answer: Answer): boolean {
+  // a PUT must not: its client would take the tag for one of the body that it sent (RFC 9110 section 9.3.4)
+  if (mutation !== 'update' || !settings.config.serverEtagEnabled) return false;
+  // under a role that only the pre-request function knows a look would see something else
+  return settings.preRequest?.changesRole() !== true && ownTag(answer) === null;
 }
 
 const STRICT: ReadonlySet<string> = new Set(['repeatable read', 'serializable']);
@@ -159,7 +179,7 @@ export async function serveGuarded(scene: Scene, guarded: Guarded): Promise<Answ
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await runTransaction(scene.context.pool, { ...mode, isolation }, ({ run }) =>
-        runGuarded(scene, guarded, run, { mostMs: null, rollback: mode.rollback }),
+        runGuarded(scene, guarded, { run: blaming(run), rollback: mode.rollback, left: () => null }),
       );
     } catch (error) {
       const isFailure = error instanceof ApiError && error.code === SERIALIZATION_FAILURE;

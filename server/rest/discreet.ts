@@ -29,6 +29,6 @@ export function discreet(error: ApiError, catalog: Catalog | null, role: string 
   const suggestions = [...error.hint.matchAll(/"([^"]*(?:""[^"]*)*)"/g)].map(([, text]) => text ?? '');
   const known = catalog !== null && role !== null;
   if (known && suggestions.every((text) => isVisible(text, catalog, role))) return error;
-  const { code, message, details, status, headers, cause } = error;
-  return new ApiError({ code, message, details, hint: null, status, headers, cause });
+  const { code, message, details, status, headers, more, cause } = error;
+  return new ApiError({ code, message, details, hint: null, status, headers, more, cause });
 }

@@ -44,6 +44,7 @@ function createTasks(scene: Scene, { raw, shape, planned, fill }: ReadyNested, m
       role,
       preRequest: scene.settings.preRequest,
       readOnly: false,
+      looks: false,
       statements,
       key: id === null ? null : `${role} ${id}`,
       values: bind(statements.main.parameters, { slots: shape.slots, body, offset: 0, fill }),

@@ -4,6 +4,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import type { Transaction } from '../execute/transaction.ts';
 
 const STACK_DEPTH_EXCEEDED = '54001';
 /** Values that nest less deeply have never been too much. */
@@ -31,3 +32,11 @@ export function blameNesting(error: unknown, values: readonly (string | Buffer |
     cause: error,
   });
 }
+
+/** Runs tasks, each with the blame for its own values. */
+export const blaming =
+  (run: Transaction['run']): Transaction['run'] =>
+  (task) =>
+    run(task).catch((error: unknown) => {
+      throw blameNesting(error, task.values);
+    });

@@ -61,6 +61,7 @@ export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostM
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
     readOnly: plan.readOnly,
+    looks: false,
   };
 }
 

@@ -300,6 +300,7 @@ describe('statements that DDL has outdated', () => {
     binary: new Set(),
     isolation: null,
     readOnly: false,
+    looks: false,
     rollback: false,
     authenticated: true,
     prepared: true,

@@ -64,6 +64,9 @@ const SETUP = `
   create function sneak() returns int language plpgsql as $$
     begin insert into receipt values (null); return 1; end
   $$;
+  create function sneaky(customer) returns int language plpgsql as $$
+    begin insert into receipt values (null); return 1; end
+  $$;
   create function teapot() returns text language plpgsql as $$
     begin
       perform set_config('response.status', '418', true);
@@ -84,6 +87,14 @@ const SETUP = `
   $$;
   create domain "text/html" as text;
   create function page() returns "text/html" language sql immutable as $$ select '<p>"hi" é</p>'::"text/html" $$;
+  create function promote() returns void language plpgsql as $$
+    begin
+      if current_setting('request.headers')::json ->> 'x-key' = 'open' then
+        perform set_config('role', 'authenticated', true);
+        perform set_config('request.jwt.claims', '{"sub": "ada"}', true);
+      end if;
+    end
+  $$;
   create function log_request() returns void language sql as $$
     insert into open_log values (current_setting('request.path', true), current_setting('request.method', true))
   $$;
@@ -668,6 +679,31 @@ describe('nothing but the transaction is shared', () => {
     expect(timeout).toMatch(/^(?:2\d{4}ms|30s)$/);
   });
 
+  test('settings of the role are set for each request, by the login role that may set them', async () => {
+    await database.query(`
+      create role batch_keeper;
+      grant batch_keeper to authenticator;
+      grant set on parameter log_min_messages to authenticator;
+      alter role batch_keeper set log_min_messages = 'error'`);
+    const own = await startApi(database);
+    try {
+      const answer = await own.request('POST', '/', {
+        as: 'batch_keeper',
+        headers: TYPE,
+        body: JSON.stringify({
+          requests: Array.from({ length: 3 }, () => get('/rpc/setting?name=log_min_messages')),
+        }),
+      });
+      expect(answer.status, answer.body).toBe(200);
+      for (const { body } of answer.json.results) expect(body).toBe('error');
+    } finally {
+      await own.close();
+      await database.query(`
+        revoke set on parameter log_min_messages from authenticator;
+        drop role batch_keeper`);
+    }
+  });
+
   test('a GET may only read, also beside requests that write', async () => {
     const sneak = get('/rpc/sneak');
     const answer = await batch([post('/customer', { name: 'a' }), sneak]);
@@ -685,6 +721,23 @@ describe('nothing but the transaction is shared', () => {
     expect(mixed.json.results[2].body).toBe('on');
     expect(mixed.json.results[5].body).toBe(1);
     expect(await countOf('customer')).toBe(2);
+  });
+
+  test('a read whose cost is looked at first may only read, too', async () => {
+    const own = await startApi(database, { 'db-max-cost': 1_000_000 });
+    try {
+      const answer = await own.request('POST', '/', {
+        as: ada,
+        headers: TYPE,
+        body: JSON.stringify({
+          requests: [post('/customer', { name: 'a' }), get('/customer?select=id,sneaky')],
+        }),
+      });
+      expect(answer.json).toMatchObject({ code: '25006', step: { index: 1 } });
+      expect(await countOf('customer')).toBe(0);
+    } finally {
+      await own.close();
+    }
   });
 
   test('the pre-request function is called for each request, with its path and method', async () => {
@@ -708,6 +761,30 @@ describe('nothing but the transaction is shared', () => {
       { path: '/customer', method: 'POST' },
       { path: '/customer', method: 'PATCH' },
     ]);
+  });
+
+  test('a pre-request function that changes the role does so for each request, and for no other batch', async () => {
+    await database.query(`insert into customer (owner, name) values ('ada', 'hers')`);
+    const own = await startApi(database, { 'db-pre-request': 'promote', 'db-pool': 1 });
+    const requests = [
+      get('/customer?select=name'),
+      { method: 'PATCH', path: '/customer?name=eq.{#/0/body/0/name}', body: { phone: '1' } },
+      get('/customer?select=name,phone', { headers: { 'If-Match': '*' } }),
+    ];
+    const send = (headers: Record<string, string>) =>
+      own.request('POST', '/', { headers: { ...TYPE, ...headers }, body: JSON.stringify({ requests }) });
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const promoted = await send({ 'X-Key': 'open' });
+        expect(promoted.status, promoted.body).toBe(200);
+        expect(promoted.json.results[2].body).toEqual([{ name: 'hers', phone: '1' }]);
+        const anonymous = await send({});
+        expect(anonymous.status).toBe(401);
+        expect(anonymous.json).toMatchObject({ code: '42501', step: { index: 0 } });
+      }
+    } finally {
+      await own.close();
+    }
   });
 
   test('batches of different people on few connections do not mix', async () => {
@@ -875,6 +952,13 @@ describe('bodies of other types', () => {
     expect(answer.json.results[2]).not.toHaveProperty('encoding');
   });
 
+  test('lines that would be streamed are one string', async () => {
+    await database.query(`insert into customer (owner, name) values ('ada', 'a'), ('ada', 'b')`);
+    const lines = get('/customer?select=name&order=id', { headers: { Accept: 'application/x-ndjson' } });
+    const answer = await batch([lines]);
+    expect(answer.json.results[0].body).toBe('{"name":"a"}\n{"name":"b"}\n');
+  });
+
   test('bytes come and go as base64, and say so', async () => {
     const bytes = Buffer.from([0, 255, 34, 92, 10, 200]).toString('base64');
     const own = await startApi(database, {});
@@ -995,6 +1079,41 @@ describe('the document', () => {
     expect((await batch([post('/', {})])).json).toMatchObject({ code: 'PGRST117', step: { index: 0 } });
   });
 
+  test('a nested write is a request like any other, with values of earlier answers and for later ones', async () => {
+    const nested = post(
+      '/customer?select=name,orders(id,note)',
+      {
+        name: 'Nested',
+        phone: { $ref: '#/0/status' },
+        orders: [
+          { note: 'x', total: 1 },
+          { note: 'y', total: 2 },
+        ],
+      },
+      { name: 'nested', headers: RETURN },
+    );
+    const orders = get('/orders?select=note&id=eq.{#/nested/body/0/orders/1/id}');
+    const done = await batch([get('/customer'), nested, orders]);
+    expect(done.status, done.body).toBe(200);
+    expect(done.json.results[1].body).toMatchObject([
+      { name: 'Nested', orders: [{ note: 'x' }, { note: 'y' }] },
+    ]);
+    expect(done.json.results[2].body).toEqual([{ note: 'y' }]);
+    expect((await database.query('select phone from customer')).rows).toEqual([{ phone: '200' }]);
+    const undone = await batch([
+      post('/customer', { name: 'Other', orders: [{ note: 'z' }] }),
+      post('/rpc/refuse', {}),
+    ]);
+    expect(undone.json).toMatchObject({ code: 'T1', step: { index: 1 } });
+    const refused = await batch([
+      post('/customer', { name: 'Other', owner: 'bob', orders: [{ note: 'z' }] }),
+    ]);
+    expect(refused.json).toMatchObject({ code: '42501', step: { index: 0 } });
+    const conditional = await batch([get('/customer'), { ...nested, headers: { 'If-None-Match': '*' } }]);
+    expect(conditional.json).toMatchObject({ code: 'AURA132', step: { index: 1 } });
+    expect([await countOf('customer'), await countOf('orders')]).toEqual([1, 2]);
+  });
+
   test('it has at most so many requests', async () => {
     const many = Array.from({ length: 61 }, () => get('/customer'));
     expect((await batch(many)).json).toMatchObject({ code: 'AURA121', step: null });
@@ -1033,6 +1152,23 @@ describe('the document', () => {
     expect((await api.request('OPTIONS', '/')).headers['allow']).toBe('OPTIONS,GET,HEAD');
     expect((await api.request('POST', '/', { as: ada, body: {} })).json).toMatchObject({ code: 'PGRST117' });
     expect((await api.request('GET', '/', { as: ada })).status).toBe(200);
+  });
+
+  test('it is there where the root is closed, or is a function', async () => {
+    for (const settings of [
+      { 'openapi-mode': 'disabled' },
+      { 'db-root-spec': 'identity' },
+      { 'rest-prefix': '/' },
+    ]) {
+      const own = await startApi(database, settings);
+      try {
+        const body = JSON.stringify({ requests: [get('/rpc/identity')] });
+        const answer = await own.request('POST', '/', { as: ada, headers: TYPE, body });
+        expect(answer.json.results[0].body).toMatchObject({ sub: 'ada' });
+      } finally {
+        await own.close();
+      }
+    }
   });
 
   test('minimal errors tell the request, too', async () => {

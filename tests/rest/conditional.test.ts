@@ -43,6 +43,37 @@ const SETUP = `
 
   create function total(a int, b int) returns int language sql immutable as $$ select a + b $$;
   create function documents() returns setof document language sql stable as $$ select * from document $$;
+  create table open_log (path text);
+  grant insert on open_log to authenticated;
+  create function log_request() returns void language plpgsql as $$
+    begin
+      perform set_config('app.seen', 'yes', true);
+      perform set_config('response.headers', '[{"X-Seen": "yes"}]', true);
+      if current_setting('request.method') <> 'GET' then
+        insert into open_log values (current_setting('request.path'));
+      end if;
+    end
+  $$;
+  -- a column that tries to make more of whoever looks at it
+  create function climb(document) returns text language plpgsql as $$
+    begin
+      perform set_config('role', 'service_role', true);
+      perform set_config('app.seen', 'climbed', true);
+      return 'up';
+    end
+  $$;
+  create function sneak(document) returns int language plpgsql security definer as $$
+    begin
+      update counter set n = n + 1;
+      return 1;
+    end
+  $$;
+  create function promote() returns void language plpgsql as $$
+    begin
+      perform set_config('role', 'authenticated', true);
+      perform set_config('request.jwt.claims', '{"sub": "ada"}', true);
+    end
+  $$;
   create function tag_by_version() returns void language plpgsql as $$
     begin
       if current_setting('request.path') = '/place' then
@@ -451,8 +482,15 @@ describe('writes', () => {
 
   const unsuited: [what: string, method: string, path: string, more: ApiRequest][] = [
     ['an insert', 'POST', '/document', { headers: { 'If-None-Match': '*' }, body: { id: 7, title: 'x' } }],
+    [
+      'a nested write',
+      'POST',
+      '/place',
+      { headers: { 'If-Match': '*' }, body: { id: 5, name: 'x', document: [{ id: 7, title: 'x' }] } },
+    ],
     ['a call', 'POST', '/rpc/total', { headers: { 'If-Match': '*' }, body: { a: 1, b: 2 } }],
     ['a call by GET', 'GET', '/rpc/total?a=1&b=2', { headers: { 'If-Match': '"x"' } }],
+    ['a stream', 'GET', '/document', { headers: { 'If-Match': '"x"', Accept: 'application/x-ndjson' } }],
     ['a plan', 'GET', '/document', { headers: { 'If-Match': '"x"', Accept: 'application/vnd.pgrst.plan' } }],
     [
       'the plan of a write',
@@ -508,6 +546,64 @@ describe('writes', () => {
     } finally {
       await own.close();
     }
+  });
+
+  test('a look leaves nothing behind: the write is what it would be alone', async () => {
+    // hits may be changed, and place_id may not
+    await database.query(`
+      revoke update on document from authenticated;
+      grant update (title) on document to authenticated`);
+    try {
+      const path = '/document?id=eq.1&select=id,climb';
+      const tag = await tagOf(path);
+      const send = (body: object) => ask('PATCH', path, { headers: { 'If-Match': tag }, body });
+      const refused = await send({ hits: 5 });
+      expect(refused.json).toMatchObject({ code: '42501' });
+      expect((await send({ title: 'new' })).status).toBe(204);
+    } finally {
+      await database.query('grant update on document to authenticated');
+    }
+    const sneaking = await ask('PATCH', '/document?id=eq.1&select=id,sneak', {
+      headers: { 'If-Match': '*' },
+      body: { title: 'new' },
+    });
+    expect(sneaking.json).toMatchObject({ code: '25006' });
+    expect((await database.query('select n from counter')).rows).toEqual([{ n: 1 }]);
+  });
+
+  test('the pre-request function is called once, and what it sets holds for the write', async () => {
+    await database.query('truncate open_log');
+    const own = await startApi(database, { 'db-pre-request': 'log_request' });
+    try {
+      const path = '/document?id=eq.1&select=id,title';
+      const read = await own.request('GET', path, { as: ada });
+      const answer = await own.request('PATCH', path, {
+        as: ada,
+        headers: { 'If-Match': read.headers.etag ?? '' },
+        body: { title: 'new' },
+      });
+      expect([answer.status, answer.headers['x-seen']]).toEqual([204, 'yes']);
+      expect((await database.query('select path from open_log')).rows).toEqual([{ path: '/document' }]);
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('look and write are made as whom the pre-request function makes of the caller', async () => {
+    const own = await startApi(database, { 'db-pre-request': 'promote', 'db-pool': 1 });
+    const path = '/document?id=eq.1&select=id,title';
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const { etag = '' } = (await own.request('GET', path)).headers;
+        const send = () =>
+          own.request('PATCH', path, { headers: { 'If-Match': etag }, body: { title: `${round}` } });
+        expect((await send()).status).toBe(204);
+        expect((await send()).status).toBe(412);
+      }
+    } finally {
+      await own.close();
+    }
+    expect(await title(1)).toBe('2');
   });
 
   test('a batch holds to the conditions of its requests', async () => {
