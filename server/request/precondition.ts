@@ -2,7 +2,7 @@
  * If-Match and If-None-Match (RFC 9110 section 13.1): entity tags as the client holds them.
  */
 import { apiError } from '../errors/codes.ts';
-import type { RawRequest } from './http.ts';
+import type { RawRequest } from './raw.ts';
 
 export interface EntityTag {
   readonly weak: boolean;

@@ -6,7 +6,7 @@ import { apiError } from '../errors/codes.ts';
 import type { ResultSet } from '../execute/result.ts';
 import type { PagePlan } from '../plan/types.ts';
 import type { Cursor, Cursors } from '../request/cursor.ts';
-import { withCursor } from '../request/http.ts';
+import { withCursor } from '../request/parameter.ts';
 
 /** What of the request the links repeat. */
 export interface AskedPage {

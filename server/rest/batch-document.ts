@@ -5,10 +5,10 @@
 import type { IsolationLevel } from '../config/role-settings.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { RawRequest } from '../request/http.ts';
 import { createJsonIndex, type JsonIndex, type Span } from '../request/json-text.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
+import type { RawRequest } from '../request/raw.ts';
 import {
   type AddressTemplate,
   type BodyTemplate,

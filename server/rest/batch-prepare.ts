@@ -5,8 +5,8 @@
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
-import type { RawRequest } from '../request/http.ts';
 import { parsePreconditions } from '../request/precondition.ts';
+import type { RawRequest } from '../request/raw.ts';
 import { atStep, type Batch, type BatchStep } from './batch-document.ts';
 import { refuseMarks, withoutMarks } from './batch-reference.ts';
 import { type Guarded, guardedOf, guards, inFull, insertHasNone } from './conditional.ts';

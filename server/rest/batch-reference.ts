@@ -9,8 +9,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { apiError } from '../errors/codes.ts';
-import type { RequestShape } from '../request/http.ts';
 import { type JsonIndex, type Span, textMembersOf } from '../request/json-text.ts';
+import type { RequestShape } from '../request/shape.ts';
 
 /** A place in an earlier answer. */
 export interface Reference {

@@ -4,7 +4,7 @@
 
 import { arrayLiteral, listLiteral } from '../query/filter.ts';
 import type { Parameter } from '../query/sql.ts';
-import { parseList } from '../request/http.ts';
+import { parseList } from '../request/grammar.ts';
 
 /** What differs between two requests of one shape. */
 export interface RequestValues {

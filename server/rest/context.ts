@@ -10,7 +10,7 @@ import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
 import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
-import type { RequestOptions } from '../request/http.ts';
+import type { RequestOptions } from '../request/raw.ts';
 import type { PlanCache } from './planned.ts';
 import type { SessionOf } from './session.ts';
 

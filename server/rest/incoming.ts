@@ -3,9 +3,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
-import type { RawRequest } from '../request/http.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
+import type { RawRequest } from '../request/raw.ts';
 import { bodyCut, createUpload, type Upload, type UploadLimits } from './upload.ts';
 
 export interface IncomingLimits extends UploadLimits {

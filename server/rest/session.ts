@@ -8,7 +8,7 @@ import type { Identity } from '../identity/role.ts';
 import type { DatabasePlan } from '../plan/types.ts';
 import { type Session, searchPathOf } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
-import type { RawRequest } from '../request/http.ts';
+import type { RawRequest } from '../request/raw.ts';
 
 /** Makes sessions under one configuration. */
 export type SessionOf = (identity: Identity, raw: RawRequest, plan: DatabasePlan) => Session;

@@ -9,14 +9,11 @@ import type { Executed, Task, TransactionMode } from '../execute/transaction.ts'
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
-import {
-  canonicalQuery,
-  parseRequest,
-  type RawRequest,
-  type RequestShape,
-  readShape,
-} from '../request/http.ts';
+import { canonicalQuery } from '../request/parameter.ts';
+import { parseRequest } from '../request/parse.ts';
 import type { Body } from '../request/payload.ts';
+import type { RawRequest } from '../request/raw.ts';
+import { type RequestShape, readShape } from '../request/shape.ts';
 import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';

@@ -8,7 +8,10 @@ import { expect, test } from 'vitest';
 import { ApiError } from '../../server/errors/error.ts';
 import type { Request } from '../../server/request/ast.ts';
 import { createCursors } from '../../server/request/cursor.ts';
-import { parseList, parseRequest, type RawRequest, readShape } from '../../server/request/http.ts';
+import { parseList } from '../../server/request/grammar.ts';
+import { parseRequest } from '../../server/request/parse.ts';
+import type { RawRequest } from '../../server/request/raw.ts';
+import { readShape } from '../../server/request/shape.ts';
 import { useShop } from './fixture.ts';
 
 const shop = useShop({ 'db-tx-end': 'rollback', 'db-max-filters': 1000 });
