@@ -48,7 +48,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'json-p3': ['server/config/role-path.ts'],
   'lru-cache': ['server/identity/verify.ts', 'server/rest/planned.ts', 'server/rest/level-statements.ts'],
   'openapi3-ts': ['server/openapi'],
-  pg: ['server/execute/pool.ts', 'server/execute/connection.ts'],
+  pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],
