@@ -54,11 +54,12 @@ function sendCancel({ host, port, processID, secretKey }: Session): void {
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
 /**
- * Connects. `onClosed` is told once when the connection has ended, by whomever, with the error if there was one.
+ * Connects. `allocate` makes the buffers of large answers. `onClosed` is told once when the connection has ended, by whomever, with the error if there was one.
  * Rejects with the driver's error.
  */
 export async function openBackend(
   options: BackendOptions,
+  allocate: (bytes: number) => Buffer,
   onClosed: (error: unknown) => void,
 ): Promise<Backend> {
   const client = new pg.Client({
@@ -80,7 +81,7 @@ export async function openBackend(
   const { stream } = session.connection;
   stream.once('close', () => onClosed(error));
   return {
-    exchanger: new Exchanger(session.connection, options.dbMaxStatements),
+    exchanger: new Exchanger(session.connection, options.dbMaxStatements, allocate),
     cancel: () => sendCancel(session),
     end: () => client.end(),
     destroy: () => void stream.destroy(),

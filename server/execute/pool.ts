@@ -9,6 +9,7 @@ import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
 import { type Backend, type BackendOptions, openBackend } from './backend.ts';
 import type { Outcome, Step } from './exchange.ts';
+import { Recycler } from './recycler.ts';
 
 export interface PoolOptions extends BackendOptions {
   /** Connections at most. */
@@ -52,6 +53,8 @@ export interface Pool {
    * PGRST000 when the database cannot be reached.
    */
   readonly acquire: () => Lease | Promise<Lease>;
+  /** Takes back the memory of an answer's body once it has been sent, for other answers. */
+  readonly recycle: (body: Buffer) => void;
   readonly state: () => PoolState;
   /** Closes all connections: those that are lent when they come back, or after a moment of grace. May be called again. */
   readonly close: () => Promise<void>;
@@ -134,6 +137,7 @@ export const createPool = (options: PoolOptions, observe: Observe): Pool =>
 class ConnectionPool implements Pool {
   readonly #options: PoolOptions;
   readonly #observe: Observe;
+  readonly #recycler = new Recycler();
   /** All that are open. */
   readonly #members = new Set<Member>();
   /** Those that lie ready, the one that came back last at the end. */
@@ -178,6 +182,10 @@ class ConnectionPool implements Pool {
       reachable: this.#reachable,
     };
   };
+
+  recycle(body: Buffer): void {
+    this.#recycler.give(body);
+  }
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -235,7 +243,11 @@ class ConnectionPool implements Pool {
     const born: { member: Member | null } = { member: null };
     let backend: Backend;
     try {
-      backend = await openBackend(this.#options, (error) => this.#ended(born.member, error));
+      backend = await openBackend(
+        this.#options,
+        (bytes) => this.#recycler.take(bytes),
+        (error) => this.#ended(born.member, error),
+      );
     } catch (error) {
       this.#opening -= 1;
       this.#reachable = false;

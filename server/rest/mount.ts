@@ -35,15 +35,16 @@ function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string
   return headers;
 }
 
-/** Writes an answer whose body is there. */
-function send(outgoing: ServerResponse, answer: Answer): void {
+/** Writes an answer whose body is there, which is recycled when the system has all of it. */
+function send(outgoing: ServerResponse, answer: Answer, recycle: (body: Buffer) => void): void {
   const { status, body } = answer;
   const without = WITHOUT_BODY.has(status);
   const headers = headersOf(answer, without);
   // Node would send a body of no chunks
   if (body === null && !without && outgoing.req.method !== 'HEAD') headers['Content-Length'] ??= '0';
   outgoing.writeHead(status, headers);
-  outgoing.end(without ? undefined : body);
+  if (body === null || without) outgoing.end();
+  else outgoing.end(body, () => recycle(body));
 }
 
 /** REST on HTTP. */
@@ -64,6 +65,7 @@ export function createRestServer(
   prefix: string,
   context: RestContext & { readonly requestId: RequestId },
 ): RestServer {
+  const recycle = (body: Buffer): void => context.pool.recycle(body);
   const serve: RestServer['serve'] = async (incoming, outgoing) => {
     const started = performance.now();
     const trace = context.settings().config.serverTraceHeader;
@@ -101,7 +103,7 @@ export function createRestServer(
       return;
     }
     tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });
-    send(outgoing, answer);
+    send(outgoing, answer, recycle);
   };
   return {
     owns: (target) =>
@@ -113,7 +115,7 @@ export function createRestServer(
       const error = apiError('PGRST125', 'Invalid path specified in request URL', {
         hint: `REST is served under ${prefix}.`,
       });
-      send(outgoing, respondError(error, context.settings().config.clientErrorVerbosity));
+      send(outgoing, respondError(error, context.settings().config.clientErrorVerbosity), recycle);
     },
   };
 }
