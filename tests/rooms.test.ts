@@ -52,7 +52,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],
-  'prom-client': ['server/observe/metrics.ts'],
+  'prom-client': ['server/observe'],
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
