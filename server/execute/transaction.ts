@@ -104,7 +104,7 @@ const AFTER_LOOK = [command('rollback to savepoint looking'), command('release s
 /** What begins a transaction. */
 export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation' | 'readOnly'>): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
-  return command(`begin${level}${readOnly ? ' read only' : ''}`);
+  return { ...command(`begin${level}${readOnly ? ' read only' : ''}`), begins: true };
 }
 
 /** What ends a transaction that went well; a rollback must not hide what a commit would have refused. */
