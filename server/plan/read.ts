@@ -198,13 +198,13 @@ const restrictRanges = (draft: Draft, maxRows: number | null): Draft => ({
 });
 
 /**
- * Writes `*` out as columns where the star would not do: grouping needs them named, a to-many spread
- * aggregates each, and columns with a representation are selected through it.
+ * Writes `*` out as columns where the star would not do: grouping needs them named, a spread's star would take
+ * up again what is selected beside it, and columns with a representation are selected through it.
  */
 function expandStars(context: PlanContext, draft: Draft, aggregatesAbove: boolean): Draft {
   const { node, select } = draft;
   const spread = node.attachment?.spread ?? null;
-  const named = aggregatesAbove || spread?.kind === 'many' || select.some((item) => item.aggregate !== null);
+  const named = aggregatesAbove || spread !== null || select.some((item) => item.aggregate !== null);
   const relation = relationOf(context, node.relation);
   const needed = relation !== undefined && (named || hasRepresentations(context, relation));
   const isStar = (item: PlannedSelect): boolean => item.field.name === '*' && item.field.path.length === 0;
