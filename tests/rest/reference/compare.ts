@@ -2,10 +2,21 @@
 import type { Item, Read } from './ast.ts';
 import { isEmbed, keyOf, nameOf } from './ast.ts';
 
+/** A number without an exponent, which jsonb writes out and json does not: `1.5e+3` is `1500`. */
+function written(source: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent] = /^(-?)(\d+)(?:\.(\d+))?[eE]([-+]?\d+)$/.exec(source) ?? [];
+  if (exponent === undefined) return source;
+  const power = Number(exponent);
+  const digits = whole.padStart(1 - power, '0') + fraction.padEnd(power, '0');
+  const point = digits.length - Math.max(fraction.length - power, 0);
+  const [before, after] = [digits.slice(0, point), digits.slice(point)];
+  return `${sign}${before}${after === '' ? '' : `.${after}`}`;
+}
+
 /** Parses JSON with each number as its text, which is exact. */
 export const parseExactly = (text: string): unknown =>
   JSON.parse(text, (_key, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' ? `number ${context?.source}` : value,
+    typeof value === 'number' ? `number ${written(context?.source ?? '')}` : value,
   );
 
 type Canonical = (value: unknown) => unknown;
