@@ -146,7 +146,7 @@ export const nameOf = ({ alias, relationship }: EmbedItem): string => alias ?? r
 export function keyOf(item: Exclude<Item, EmbedItem | { kind: 'star' }>): string {
   if (item.alias !== null) return item.alias;
   if (item.kind === 'count') return 'count';
-  if (item.aggregate !== null && item.field.path.length === 0) return item.aggregate;
+  if (item.aggregate !== null) return item.aggregate;
   const key = item.field.path.findLast(({ to }) => typeof to === 'string')?.to;
   return typeof key === 'string' ? key : item.field.column.name;
 }

@@ -9,12 +9,17 @@ import { isEmbed, isGrouped, keyOf, nameOf } from './ast.ts';
 const literal = (text: string): string => pg.escapeLiteral(text);
 const name = (text: string): string => pg.escapeIdentifier(text);
 
-/** Names for rows, no two the same. */
-type Names = () => string;
+/** What a query is written with. */
+interface Writer {
+  /** A name for a row, no two the same. */
+  readonly name: () => string;
+  /** A value of the request. */
+  readonly value: (text: string) => string;
+}
 
-const createNames = (): Names => {
+const createWriter = (value: (text: string) => string): Writer => {
   let count = 0;
-  return () => `t${++count}`;
+  return { name: () => `t${++count}`, value };
 };
 
 function field(row: string, { column, path }: Field): string {
@@ -60,22 +65,22 @@ const SEARCHES: Readonly<Record<string, string>> = {
   wfts: 'websearch_to_tsquery',
 };
 
-function comparison(row: string, of: Condition): string {
+function comparison(to: Writer, row: string, of: Condition): string {
   const left = field(row, of.field);
   const { operator, value } = of;
   if (operator === 'is') return `${left} is ${String(value).replace('_', ' ')}`;
   if (operator === 'in' && typeof value !== 'string') {
-    return value.length === 0 ? 'false' : `${left} in (${value.map(literal).join(', ')})`;
+    return value.length === 0 ? 'false' : `${left} in (${value.map(to.value).join(', ')})`;
   }
   const search = SEARCHES[operator];
   if (search !== undefined) {
     const language = of.language === null ? '' : `${literal(of.language)}, `;
     const isVector = of.field.column.kind === 'lexemes';
     const lexemes = isVector ? left : `to_tsvector(${language}${left})`;
-    return `${lexemes} @@ ${search}(${language}${literal(String(value))})`;
+    return `${lexemes} @@ ${search}(${language}${to.value(String(value))})`;
   }
   const isPattern = operator === 'like' || operator === 'ilike';
-  const written = (text: string): string => literal(isPattern ? text.replaceAll('*', '%') : text);
+  const written = (text: string): string => to.value(isPattern ? text.replaceAll('*', '%') : text);
   if (typeof value === 'string') return `${left} ${SYMBOLS[operator]} ${written(value)}`;
   // any and all, spelt out
   const each = value.map((one) => `${left} ${SYMBOLS[operator]} ${written(one)}`);
@@ -84,16 +89,16 @@ function comparison(row: string, of: Condition): string {
 
 const not = (negated: boolean, sql: string): string => (negated ? `not (${sql})` : sql);
 
-function logic(names: Names, read: Read, row: string, of: Logic): string {
+function logic(to: Writer, read: Read, row: string, of: Logic): string {
   switch (of.kind) {
     case 'condition':
-      return not(of.negated, comparison(row, of));
+      return not(of.negated, comparison(to, row, of));
     case 'null embed':
-      return not(!of.negated, existing(names, embedAt(read, of.embed), row));
+      return not(!of.negated, existing(to, embedAt(read, of.embed), row));
     case 'tree':
       return not(
         of.negated,
-        of.children.map((child) => `(${logic(names, read, row, child)})`).join(` ${of.operator} `),
+        of.children.map((child) => `(${logic(to, read, row, child)})`).join(` ${of.operator} `),
       );
   }
 }
@@ -105,8 +110,8 @@ function embedAt(read: Read, index: number): EmbedItem {
 }
 
 /** Whether an embed has rows. */
-const existing = (names: Names, embed: EmbedItem, parent: string): string =>
-  `exists (${bodies(names, embed.read, { embed, parent })})`;
+const existing = (to: Writer, embed: EmbedItem, parent: string): string =>
+  `exists (${bodies(to, embed.read, { embed, parent })})`;
 
 /** What a row has for a key of the answer. */
 interface Value {
@@ -125,7 +130,7 @@ const plain = (key: string, sql: string, item: Item | null): Value => ({
   aggregateCast: null,
 });
 
-function values(names: Names, read: Read, row: string): Value[] {
+function values(to: Writer, read: Read, row: string): Value[] {
   return read.items.flatMap((item): Value[] => {
     switch (item.kind) {
       case 'star':
@@ -143,25 +148,25 @@ function values(names: Names, read: Read, row: string): Value[] {
       case 'embed':
         if (item.empty) return [];
         return item.spread
-          ? spread(names, item, row)
-          : [plain(nameOf(item), embedded(names, item, row), item)];
+          ? spread(to, item, row)
+          : [plain(nameOf(item), embedded(to, item, row), item)];
     }
   });
 }
 
 /** The object or the list of objects of an embed. */
-function embedded(names: Names, embed: EmbedItem, parent: string): string {
-  const rows = bodies(names, embed.read, { embed, parent });
+function embedded(to: Writer, embed: EmbedItem, parent: string): string {
+  const rows = bodies(to, embed.read, { embed, parent });
   return embed.relationship.toOne
     ? `(${rows})`
     : `(select coalesce(jsonb_agg(q.body), '[]') from (${rows}) q)`;
 }
 
 /** The values of a spread: of the one row, or lists of those of all rows. */
-function spread(names: Names, embed: EmbedItem, parent: string): Value[] {
-  const row = names();
-  return values(names, embed.read, row).map((value) => {
-    const rows = `select ${value.sql} as v from ${from(names, embed.read, row, { embed, parent })}${order(names, embed.read, row)}`;
+function spread(to: Writer, embed: EmbedItem, parent: string): Value[] {
+  const row = to.name();
+  return values(to, embed.read, row).map((value) => {
+    const rows = `select ${value.sql} as v from ${from(to, embed.read, row, { embed, parent })}${order(to, embed.read, row)}`;
     const sql = embed.relationship.toOne
       ? `(${rows})`
       : `(select coalesce(jsonb_agg(q.v), '[]') from (${rows}) q)`;
@@ -175,14 +180,14 @@ interface Place {
 }
 
 /** The table with all conditions. */
-function from(names: Names, read: Read, row: string, place: Place | null): string {
+function from(to: Writer, read: Read, row: string, place: Place | null): string {
   const conditions = [
     ...(place === null ? [] : [place.embed.relationship.on(place.parent, row)]),
-    ...read.where.map((of) => logic(names, read, row, of)),
+    ...read.where.map((of) => logic(to, read, row, of)),
     ...read.items
       .filter(isEmbed)
       .filter(({ inner }) => inner)
-      .map((embed) => existing(names, embed, row)),
+      .map((embed) => existing(to, embed, row)),
   ];
   return `${name(read.table.name)} ${row}${
     conditions.length === 0 ? '' : ` where ${conditions.map((condition) => `(${condition})`).join(' and ')}`
@@ -193,18 +198,18 @@ const towards = ({ direction, nulls }: Term): string =>
   `${direction === null ? '' : ` ${direction}`}${nulls === null ? '' : ` nulls ${nulls}`}`;
 
 /** A term's value: of the row, or of the one row that is embedded. */
-function termValue(names: Names, read: Read, row: string, term: Term): string {
+function termValue(to: Writer, read: Read, row: string, term: Term): string {
   if (term.embed === null) return field(row, term.field);
   const embed = embedAt(read, term.embed);
-  const other = names();
-  return `(select ${field(other, term.field)} from ${from(names, embed.read, other, { embed, parent: row })})`;
+  const other = to.name();
+  return `(select ${field(other, term.field)} from ${from(to, embed.read, other, { embed, parent: row })})`;
 }
 
 const bounds = ({ limit, offset }: Read): string =>
   `${limit === null ? '' : ` limit ${limit}`}${offset === 0 ? '' : ` offset ${offset}`}`;
 
-function order(names: Names, read: Read, row: string): string {
-  const terms = read.order.map((term) => termValue(names, read, row, term) + towards(term));
+function order(to: Writer, read: Read, row: string): string {
+  const terms = read.order.map((term) => termValue(to, read, row, term) + towards(term));
   return `${terms.length === 0 ? '' : ` order by ${terms.join(', ')}`}${bounds(read)}`;
 }
 
@@ -212,14 +217,14 @@ const object = (pairs: readonly (readonly [key: string, sql: string])[]): string
   `jsonb_build_object(${pairs.flatMap(([key, sql]) => [literal(key), sql]).join(', ')})`;
 
 /** A query for the rows of a read, each as one object `body`. */
-function bodies(names: Names, read: Read, place: Place | null): string {
-  const row = names();
-  const found = values(names, read, row);
+function bodies(to: Writer, read: Read, place: Place | null): string {
+  const row = to.name();
+  const found = values(to, read, row);
   if (!isGrouped(read)) {
     const pairs = found.map(({ key, sql }) => [key, sql] as const);
-    return `select ${object(pairs)} as body from ${from(names, read, row, place)}${order(names, read, row)}`;
+    return `select ${object(pairs)} as body from ${from(to, read, row, place)}${order(to, read, row)}`;
   }
-  const group = names();
+  const group = to.name();
   const columns = found.map(({ sql }, index) => `${sql} as v${index}`);
   const pairs = found.map(({ key, aggregate, aggregateCast }, index) => {
     const value = `${group}.v${index}`;
@@ -228,7 +233,7 @@ function bodies(names: Names, read: Read, place: Place | null): string {
   const keys = found.flatMap(({ aggregate }, index) => (aggregate === null ? [`${group}.v${index}`] : []));
   const terms = read.order.map((term) => `${group}.v${groupedColumn(found, term)}${towards(term)}`);
   return (
-    `select ${object(pairs)} as body from (select ${columns.join(', ')} from ${from(names, read, row, place)}) ${group}` +
+    `select ${object(pairs)} as body from (select ${columns.join(', ')} from ${from(to, read, row, place)}) ${group}` +
     `${keys.length === 0 ? '' : ` group by ${keys.join(', ')}`}` +
     `${terms.length === 0 ? '' : ` order by ${terms.join(', ')}`}${bounds(read)}`
   );
@@ -245,12 +250,24 @@ function groupedColumn(found: readonly Value[], term: Term): number {
 }
 
 /** All rows as one list, and how many there are without limit and offset. */
-export function sqlOf({ read }: Question): string {
-  const names = createNames();
-  const rows = bodies(names, read, null);
-  const all = bodies(names, { ...read, order: [], limit: null, offset: 0 }, null);
+function query(to: Writer, read: Read): string {
+  const rows = bodies(to, read, null);
+  const all = bodies(to, { ...read, order: [], limit: null, offset: 0 }, null);
   return (
     `select (select coalesce(jsonb_agg(q.body), '[]') from (${rows}) q)::text as rows,\n` +
     `  (select count(*) from (${all}) q)::int as total`
   );
+}
+
+/** The query with values as literals. */
+export const sqlOf = ({ read }: Question): string => query(createWriter(literal), read);
+
+/** The query with values as parameters, which PostgreSQL reads after it has checked all types. */
+export function parametersOf({ read }: Question): { text: string; values: string[] } {
+  const values: string[] = [];
+  const text = query(
+    createWriter((value) => `$${values.push(value)}`),
+    read,
+  );
+  return { text, values };
 }
