@@ -16,9 +16,9 @@ import { parametersOf, sqlOf } from './reference/sql.ts';
 import { headersOf, pairsOf, pathOf } from './reference/url.ts';
 
 const SEED = Number(process.env['REFERENCE_SEED'] ?? 20_240_229);
-const RUNS = Number(process.env['REFERENCE_RUNS'] ?? 1000);
+const RUNS = Number(process.env['REFERENCE_RUNS'] ?? 600);
 /** Milliseconds; on a busy machine the default number of reads is cut short. */
-const AT_MOST = process.env['REFERENCE_RUNS'] === undefined ? 10_000 : Number.POSITIVE_INFINITY;
+const AT_MOST = process.env['REFERENCE_RUNS'] === undefined ? 6000 : Number.POSITIVE_INFINITY;
 
 let database: TestDatabase;
 let api: Api;
@@ -149,6 +149,10 @@ const agree = (
 /** Milliseconds: as many reads as are asked for may take as long as they do. */
 const NO_HURRY = 3_600_000;
 
-test('a read gives the rows that plain SQL gives', () => agree(question, (asked) => ({ text: sqlOf(asked) })), NO_HURRY);
+test(
+  'a read gives the rows that plain SQL gives',
+  () => agree(question, (asked) => ({ text: sqlOf(asked) })),
+  NO_HURRY,
+);
 
 test('what PostgreSQL refuses is refused with its code', () => agree(anything, parametersOf), NO_HURRY);

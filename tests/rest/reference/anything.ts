@@ -35,10 +35,13 @@ const VALUES = [
 ];
 
 const value = fc.constantFrom(...VALUES);
-const list = fc.array(value, { minLength: 1, maxLength: 2 }).filter((found) => found.some((one) => one !== ''));
+const list = fc
+  .array(value, { minLength: 1, maxLength: 2 })
+  .filter((found) => found.some((one) => one !== ''));
 
-const OPERATORS =
-  'eq neq gt gte lt lte like ilike match imatch isdistinct cs cd ov sl sr nxr nxl adj'.split(' ');
+const OPERATORS = 'eq neq gt gte lt lte like ilike match imatch isdistinct cs cd ov sl sr nxr nxl adj'.split(
+  ' ',
+);
 const QUANTIFIABLE = 'eq gt gte lt lte like ilike match imatch'.split(' ');
 const SEARCHES = 'fts plfts phfts wfts'.split(' ');
 
@@ -71,7 +74,9 @@ const conditionOn = (column: Column): fc.Arbitrary<Condition> =>
     .record({
       field: fieldOf(column),
       negated: fc.boolean(),
-      test: isArray(column) ? anyTest : fc.oneof({ weight: 2, arbitrary: anyTest }, { weight: 1, arbitrary: listTest }),
+      test: isArray(column)
+        ? anyTest
+        : fc.oneof({ weight: 2, arbitrary: anyTest }, { weight: 1, arbitrary: listTest }),
     })
     .map(({ test, ...found }) => ({ kind: 'condition', ...found, ...test }));
 
@@ -105,7 +110,9 @@ function readOf(table: Table): fc.Arbitrary<Question['read']> {
     },
     {
       weight: 1,
-      arbitrary: fc.oneof(...table.columns.map(itemOf)).map((item) => ({ ...none, items: [item], where: [] })),
+      arbitrary: fc
+        .oneof(...table.columns.map(itemOf))
+        .map((item) => ({ ...none, items: [item], where: [] })),
     },
   );
 }

@@ -4,7 +4,8 @@ import { isEmbed, keyOf, nameOf } from './ast.ts';
 
 /** A number without an exponent, which jsonb writes out and json does not: `1.5e+3` is `1500`. */
 function written(source: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent] = /^(-?)(\d+)(?:\.(\d+))?[eE]([-+]?\d+)$/.exec(source) ?? [];
+  const [, sign = '', whole = '', fraction = '', exponent] =
+    /^(-?)(\d+)(?:\.(\d+))?[eE]([-+]?\d+)$/.exec(source) ?? [];
   if (exponent === undefined) return source;
   const power = Number(exponent);
   const digits = whole.padStart(1 - power, '0') + fraction.padEnd(power, '0');

@@ -57,26 +57,32 @@ const columnItem = (read: Read, column: string): FieldItem => {
   return { kind: 'field', field, alias: null, cast: null, aggregate: null, aggregateCast: null };
 };
 
-function settleItems(draft: Draft, place: Place): Item[] {
-  const { used } = place;
-  const stored = draft.table.columns.filter(({ computed }) => !computed).map(({ name }) => name);
-  const embedNames = new Set<string>();
-  const own = draft.items.flatMap((item): Item[] => {
-    switch (item.kind) {
-      case 'star':
-        if (stored.some((name) => used.has(name))) return [];
-        for (const name of stored) used.add(name);
-        return [item];
-      case 'count':
-        return place.aggregates ? [named(item, used)] : [];
-      case 'field':
-        return [named(place.aggregates ? item : { ...item, aggregate: null, aggregateCast: null }, used)];
-      case 'embed':
-        return [settleEmbed(draft, item, place, embedNames)];
+const storedNames = (read: Read): string[] =>
+  read.table.columns.filter(({ computed }) => !computed).map(({ name }) => name);
+
+function settleItem(draft: Draft, item: Item, place: Place, embedNames: Set<string>): Item | null {
+  const { used, aggregates } = place;
+  switch (item.kind) {
+    case 'star': {
+      const stored = storedNames(draft);
+      if (stored.some((name) => used.has(name))) return null;
+      for (const name of stored) used.add(name);
+      return item;
     }
-  });
-  const key = draft.table.key[0] ?? '';
-  return own.some((item) => !isEmbed(item)) ? own : [named(columnItem(draft, key), used), ...own];
+    case 'count':
+      return aggregates ? named(item, used) : null;
+    case 'field':
+      return named(aggregates ? item : { ...item, aggregate: null, aggregateCast: null }, used);
+    case 'embed':
+      return settleEmbed(draft, item, place, embedNames);
+  }
+}
+
+function settleItems(draft: Draft, place: Place): Item[] {
+  const embedNames = new Set<string>();
+  const own = draft.items.flatMap((item) => settleItem(draft, item, place, embedNames) ?? []);
+  const key = columnItem(draft, draft.table.key[0] ?? '');
+  return own.some((item) => !isEmbed(item)) ? own : [named(key, place.used), ...own];
 }
 
 function settleEmbed(

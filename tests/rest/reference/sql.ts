@@ -130,28 +130,27 @@ const plain = (key: string, sql: string, item: Item | null): Value => ({
   aggregateCast: null,
 });
 
-function values(to: Writer, read: Read, row: string): Value[] {
-  return read.items.flatMap((item): Value[] => {
-    switch (item.kind) {
-      case 'star':
-        return read.table.columns
-          .filter(({ computed }) => !computed)
-          .map((column) => plain(column.name, field(row, { column, path: [] }), null));
-      case 'count':
-        return [{ key: keyOf(item), sql: '1', item, aggregate: 'count', aggregateCast: item.cast }];
-      case 'field': {
-        const { aggregate, aggregateCast } = item;
-        return [
-          { key: keyOf(item), sql: cast(item.cast, field(row, item.field)), item, aggregate, aggregateCast },
-        ];
-      }
-      case 'embed':
-        if (item.empty) return [];
-        return item.spread
-          ? spread(to, item, row)
-          : [plain(nameOf(item), embedded(to, item, row), item)];
+const values = (to: Writer, read: Read, row: string): Value[] =>
+  read.items.flatMap((item) => valuesOf(to, read, row, item));
+
+function valuesOf(to: Writer, read: Read, row: string, item: Item): Value[] {
+  switch (item.kind) {
+    case 'star':
+      return read.table.columns
+        .filter(({ computed }) => !computed)
+        .map((column) => plain(column.name, field(row, { column, path: [] }), null));
+    case 'count':
+      return [{ key: keyOf(item), sql: '1', item, aggregate: 'count', aggregateCast: item.cast }];
+    case 'field': {
+      const { aggregate, aggregateCast } = item;
+      const sql = cast(item.cast, field(row, item.field));
+      return [{ key: keyOf(item), sql, item, aggregate, aggregateCast }];
     }
-  });
+    case 'embed':
+      if (item.empty) return [];
+      if (item.spread) return spread(to, item, row);
+      return [plain(nameOf(item), embedded(to, item, row), item)];
+  }
 }
 
 /** The object or the list of objects of an embed. */
