@@ -22,6 +22,7 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createReloader, type Reloader } from './reload.ts';
@@ -86,12 +87,17 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
   return holder;
 }
 
-/**
- * Makes the server's rooms under a configuration, which the database may add to at the start.
- * @param isLive whether the API's own server accepts connections
- * @param quiet leaves out of the log what goes as it should
- */
-export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet = false): App {
+export interface AppOptions {
+  /** Whether the API's own server accepts connections. */
+  readonly isLive: () => boolean;
+  /** Aura's. */
+  readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet: boolean;
+}
+
+/** Makes the server's rooms under a configuration, which the database may add to at the start. */
+export function createApp(loadConfig: LoadConfig, { isLive, version, quiet }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
   const readers: Observe[] = [];
   const observe = fanOut(readers);
@@ -120,6 +126,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     streams: createStreamSlots(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
+    describe: createDescriber(version, () => []),
     observe,
     requestId: createRequestId(),
   });

@@ -101,7 +101,11 @@ export async function serve(
 ): Promise<Running> {
   const drains: Drain[] = [];
   let api: readonly Server[] = [];
-  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
+  const app = createApp(loadConfig, {
+    isLive: () => api.length > 0 && api.every(({ listening }) => listening),
+    version,
+    quiet: quiet ?? false,
+  });
   app.observe({ kind: 'starting', version });
   try {
     if (checked) judge(checkConfig(app.config()), app);
