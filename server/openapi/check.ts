@@ -6,8 +6,8 @@
 import type { SchemaObject } from 'openapi3-ts/oas31';
 import { constantNumber, constantText } from './default-value.ts';
 
-/** What a check is said of: JSON numbers and texts have conditions, other types have none. */
-export type Checked = 'number' | 'text';
+/** What a check is said of; other types have no conditions that JSON Schema knows. */
+export type Checked = 'number' | 'text' | 'json';
 
 /** Without parentheses around the whole of it. */
 function bare(expression: string): string {
@@ -54,6 +54,7 @@ const COMPARISON = new RegExp(`^${SUBJECT} (>=|<=|>|<) (.+)$`);
 const LENGTH = new RegExp(`^(?:char_length|character_length|length)\\(${SUBJECT}\\) (>=|<=|>|<|=) (\\d+)$`);
 const MATCH = new RegExp(`^${SUBJECT} ~ ('(?:[^']|'')*'::text)$`);
 const ONE_OF = new RegExp(`^${SUBJECT} = ANY \\((?:\\()?ARRAY\\[(.+)\\](?:\\)::text\\[\\])?\\)$`);
+const KIND = new RegExp(`^jsonb?_typeof\\(${SUBJECT}\\) = '(\\w+)'::text$`);
 const NOT_EMPTY = new RegExp(`^${SUBJECT} <> ''::text$`);
 
 function ofLength(operator: string, count: number): SchemaObject {
@@ -104,6 +105,11 @@ function ofText(condition: string): SchemaObject {
 /** `('a'::character varying)::text` as PostgreSQL prints the items of a list for a column of that type. */
 const bareCast = (item: string): string => item.replace(/^\((.+)\)::text$/, '$1');
 
+function ofJson(condition: string): SchemaObject {
+  const type = KIND.exec(condition)?.[1];
+  return type === 'object' || type === 'array' || type === 'string' || type === 'number' ? { type } : {};
+}
+
 function ofNumber(condition: string): SchemaObject {
   const found = COMPARISON.exec(condition);
   const value = found && constantNumber(found[2] ?? '');
@@ -131,12 +137,15 @@ function compiles(pattern: string): boolean {
   }
 }
 
+const CONDITIONS: Readonly<Record<Checked, (condition: string) => SchemaObject>> = {
+  text: ofText,
+  number: ofNumber,
+  json: ofJson,
+};
+
 /** What every value that passes the checks fulfils. */
 export function schemaOfChecks(checks: readonly string[], checked: Checked): SchemaObject {
-  const all: SchemaObject[] = checks
-    .flatMap(conjuncts)
-    .map(bare)
-    .map((condition) => (checked === 'text' ? ofText(condition) : ofNumber(condition)));
+  const all: SchemaObject[] = checks.flatMap(conjuncts).map(bare).map(CONDITIONS[checked]);
   return all.reduce<SchemaObject>(tighten, {});
 }
 
@@ -145,7 +154,7 @@ const UPPER = ['maximum', 'exclusiveMaximum', 'maxLength'] as const;
 
 /** Both at once: the narrower bound, the first pattern or list. */
 export function tighten(a: SchemaObject, b: SchemaObject): SchemaObject {
-  const both: SchemaObject = { ...b, ...a };
+  const both: SchemaObject = { ...a, ...b, ...a };
   for (const key of LOWER) {
     const [x, y] = [a[key], b[key]];
     if (typeof x === 'number' && typeof y === 'number') both[key] = Math.max(x, y);

@@ -109,6 +109,11 @@ export const PARAMETERS = {
   ),
 } satisfies Record<string, ParameterObject>;
 
+/** What parameters of the query string are called. */
+export const QUERY_PARAMETERS: readonly string[] = Object.values<ParameterObject>(PARAMETERS)
+  .filter((parameter) => parameter.in === 'query')
+  .map(({ name }) => name);
+
 const headerOf = (description: string, example: string): HeaderObject => ({
   schema: STRING,
   description,

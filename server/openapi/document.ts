@@ -149,11 +149,15 @@ export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAP
 
 function infoOf({ comment, schema }: ApiModel, { version }: DocumentOptions): OpenAPIObject['info'] {
   const { summary, description } = proseOf(comment);
+  const title = summary ?? `The schema ${schema}`;
   return {
-    title: summary ?? `The schema ${schema}`,
+    title,
     description:
       description ?? 'Tables, views and functions of PostgreSQL as REST, under its own permissions.',
     version,
+    // whom to ask and under which terms is nothing that the database knows
+    contact: { name: title },
+    license: { name: 'Not stated', identifier: 'NOASSERTION' },
   };
 }
 

@@ -56,6 +56,8 @@ export interface DescribedRelation {
 
 export interface DescribedColumn {
   readonly column: Column;
+  /** Whether a row may have null there: in a view whatever its domain says, since an outer join asks no domain. */
+  readonly nullable: boolean;
   readonly access: ColumnAccess;
   readonly isKey: boolean;
 }
@@ -85,8 +87,10 @@ export function buildModel(catalog: Catalog, options: ModelOptions): ApiModel {
   };
   const accessOf = followPrivileges ? columnAccessOf(catalog, role) : () => ALL;
   const describe = (relation: Relation): DescribedRelation => {
+    const isView = relation.kind === 'view' || relation.kind === 'materialized view';
     const columns = [...relation.columns.values()].map((column) => ({
       column,
+      nullable: column.nullable || isView,
       access: accessOf(relation, column),
       isKey: relation.primaryKey.includes(column.name),
     }));
@@ -144,6 +148,8 @@ function buildEmbeds(relationships: readonly Relationship[], schema: string): Em
   const byName = new Map<string, Relationship[]>();
   for (const relationship of relationships) {
     if (relationship.target.schema !== schema) continue;
+    // by its own name a relation embeds what refers to it
+    if (relationship.isSelf && relationship.kind === 'many-to-one') continue;
     const { name } = relationship.kind === 'computed' ? relationship.routine : relationship.target;
     byName.set(name, [...(byName.get(name) ?? []), relationship]);
   }
@@ -158,7 +164,8 @@ function buildEmbeds(relationships: readonly Relationship[], schema: string): Em
         name,
         target: first.target,
         toOne: others.every((other) => isToOne(other) === toOne) ? toOne : null,
-        hints: others.length === 0 ? [] : [first, ...others].flatMap((one) => hintOf(one) ?? []),
+        hints:
+          others.length === 0 ? [] : [...new Set([first, ...others].flatMap((one) => hintOf(one) ?? []))],
       },
     ];
   });

@@ -9,9 +9,9 @@ import type {
   RequestBodyObject,
   ResponseObject,
 } from 'openapi3-ts/oas31';
-import { failureRefs, headerRefs, parameterRefs } from './convention.ts';
+import { failureRefs, headerRefs, parameterRefs, QUERY_PARAMETERS } from './convention.ts';
 import { exampleOf, filterExampleOf } from './example.ts';
-import type { DescribedRelation } from './model.ts';
+import type { DescribedColumn, DescribedRelation } from './model.ts';
 import { proseOf } from './prose.ts';
 import { mustBeGiven, type RelationNames } from './relation-schema.ts';
 import { refTo, type Schema } from './type-schema.ts';
@@ -31,25 +31,29 @@ export interface PathContext {
 
 const rowsOf = (item: Schema): Schema => ({ type: 'array', items: item });
 
+/** Columns of these names cannot be filtered by: the query string has another use for them. */
+const OTHER_USE: ReadonlySet<string> = new Set(QUERY_PARAMETERS);
+
+const isFilter = ({ column, access }: DescribedColumn): boolean =>
+  access.select && !OTHER_USE.has(column.name);
+
 /** Parameters of a relation: a filter for each column that the role may read. */
 export function filterParameters(
   { columns }: DescribedRelation,
   { filterName }: PathContext,
 ): [string, ParameterObject][] {
-  return columns
-    .filter(({ access }) => access.select)
-    .map(({ column }) => {
-      const example = filterExampleOf(column);
-      return [
-        filterName(column.name),
-        {
-          name: column.name,
-          in: 'query',
-          schema: refTo('schemas', 'rest.filter'),
-          ...(example === undefined ? {} : { example }),
-        },
-      ];
-    });
+  return columns.filter(isFilter).map(({ column }) => {
+    const example = filterExampleOf(column);
+    return [
+      filterName(column.name),
+      {
+        name: column.name,
+        in: 'query',
+        schema: refTo('schemas', 'rest.filter'),
+        ...(example === undefined ? {} : { example }),
+      },
+    ];
+  });
 }
 
 /** Responses of a relation: what reads answer, and what writes do if that is asked for. */
@@ -188,7 +192,7 @@ const upsertOperation = ({ described, context, noun, written, operation }: Frame
     description: 'Inserts or replaces one row, whose primary key the filters and the body name alike.',
     parameters: [
       ...described.columns
-        .filter(({ isKey, access }) => isKey && access.select)
+        .filter((one) => one.isKey && isFilter(one))
         .map(({ column }) => refTo('parameters', context.filterName(column.name))),
       ...parameterRefs('select', 'columns', 'prefer.write', 'if-match', 'if-none-match'),
       ...context.writeProfile,

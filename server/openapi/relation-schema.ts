@@ -28,6 +28,18 @@ export interface RelationNames {
 
 const isComputed = (column: Column): boolean => column.generated !== null || column.identity === 'always';
 
+/** Constants whose text in PostgreSQL is the one in JSON. */
+const SAME_TEXT: ReadonlyMap<string | undefined, RegExp> = new Map([
+  [undefined, /^/],
+  ['date', /^\d{4}-\d\d-\d\d$/],
+  ['uuid', /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/],
+]);
+
+function constantOf(expression: string, format: string | undefined): string | undefined {
+  const text = constantText(expression);
+  return text !== null && SAME_TEXT.get(format)?.test(text) === true ? text : undefined;
+}
+
 /** The value of a default, as far as it is one of the schema's type; undefined for anything else. */
 function defaultOf(column: Column, schema: Schema, labels: readonly string[]): unknown {
   const { default: expression } = column;
@@ -41,7 +53,7 @@ function defaultOf(column: Column, schema: Schema, labels: readonly string[]): u
     case 'number':
       return constantNumber(expression) ?? undefined;
     case 'string':
-      return schema.format === undefined ? (constantText(expression) ?? undefined) : undefined;
+      return constantOf(expression, schema.format);
     default:
       return undefined;
   }
@@ -51,10 +63,10 @@ const valueSchema = ({ declaredType, checks }: Column, types: TypeSchemas): Sche
   withChecks(types.of(declaredType), declaredType, checks);
 
 /** A column as it is read. */
-function readProperty({ column }: DescribedColumn, types: TypeSchemas): Schema {
+function readProperty({ column, nullable }: DescribedColumn, types: TypeSchemas): Schema {
   const value = valueSchema(column, types);
   const initial = defaultOf(column, value, column.enumLabels);
-  const schema = describedAs(column.nullable ? orNull(value) : value, readableComment(column.comment));
+  const schema = describedAs(nullable ? orNull(value) : value, readableComment(column.comment));
   return {
     ...schema,
     ...(initial === undefined ? {} : { default: initial }),
@@ -62,14 +74,23 @@ function readProperty({ column }: DescribedColumn, types: TypeSchemas): Schema {
   };
 }
 
-/** A column as it is written, with what stands in where it is left out. */
-function writeProperty({ column }: DescribedColumn, types: TypeSchemas): Schema {
+/** A column as it is written. */
+function writeProperty(
+  { column, nullable }: DescribedColumn,
+  types: TypeSchemas,
+  note: string | null,
+): Schema {
   const value = valueSchema(column, types);
-  const comment = readableComment(column.comment);
-  const initial = column.default === null ? null : `Default: \`${column.default}\`.`;
-  const description = [comment, initial].filter((part) => part !== null).join(' ');
-  return describedAs(column.nullable ? orNull(value) : value, description === '' ? null : description);
+  const description = [readableComment(column.comment), note].filter((part) => part !== null).join(' ');
+  return describedAs(nullable ? orNull(value) : value, description === '' ? null : description);
 }
+
+/**
+ * What stands in where the column is left out. Said in words: generators take the keyword `default` for a promise
+ * that the property is there.
+ */
+const defaultNote = ({ default: expression }: Column): string | null =>
+  expression === null ? null : `Default: \`${expression}\`.`;
 
 /** All that a role reads of a row by `select=*`. */
 export function rowSchema({ relation, columns }: DescribedRelation, types: TypeSchemas): SchemaObject {
@@ -126,15 +147,19 @@ const writable = (
   columns.filter(({ column, access }) => access[privilege] && !isComputed(column));
 
 /** What must be given: what can neither be null nor is filled in. A view tells nothing of what it is made of. */
-export const mustBeGiven = ({ relation }: DescribedRelation, { column }: DescribedColumn): boolean =>
-  !column.nullable && column.default === null && column.identity === null && !relation.fillsRows;
+export const mustBeGiven = (
+  { relation }: DescribedRelation,
+  { column, nullable }: DescribedColumn,
+): boolean => !nullable && column.default === null && column.identity === null && !relation.fillsRows;
 
 export function insertSchema(described: DescribedRelation, types: TypeSchemas): SchemaObject {
   const columns = writable(described, 'insert');
   const required = columns.filter((one) => mustBeGiven(described, one));
   return {
     type: 'object',
-    properties: Object.fromEntries(columns.map((one) => [one.column.name, writeProperty(one, types)])),
+    properties: Object.fromEntries(
+      columns.map((one) => [one.column.name, writeProperty(one, types, defaultNote(one.column))]),
+    ),
     ...requiredOf(required.map(({ column }) => column.name)),
   };
 }
@@ -143,6 +168,6 @@ export function updateSchema(described: DescribedRelation, types: TypeSchemas): 
   const columns = writable(described, 'update');
   return {
     type: 'object',
-    properties: Object.fromEntries(columns.map((one) => [one.column.name, writeProperty(one, types)])),
+    properties: Object.fromEntries(columns.map((one) => [one.column.name, writeProperty(one, types, null)])),
   };
 }

@@ -76,6 +76,8 @@ const CHECKED: ReadonlyMap<string, Checked> = new Map([
   ['numeric', 'number'],
   ['real', 'number'],
   ['double precision', 'number'],
+  ['json', 'json'],
+  ['jsonb', 'json'],
 ]);
 
 const withoutLength = (type: string): string => type.replace(/\(\d+(?:,-?\d+)?\)/, '');
