@@ -22,6 +22,7 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
@@ -94,10 +95,12 @@ export interface AppOptions {
   readonly version: string;
   /** Whether the log leaves out what goes as it should. */
   readonly quiet: boolean;
+  /** A key that is no secret, filled in on the page at /docs; null = none. */
+  readonly docsKey: string | null;
 }
 
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */
-export function createApp(loadConfig: LoadConfig, { isLive, version, quiet }: AppOptions): App {
+export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
   const readers: Observe[] = [];
   const observe = fanOut(readers);
@@ -119,6 +122,10 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet }: Ap
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
   mountRest(api, first.restPrefix, {
     settings: () => settings.current().derived,
     catalog: holder.current,

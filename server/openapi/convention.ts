@@ -38,29 +38,24 @@ export const SCHEMAS = {
   },
 } satisfies Record<string, SchemaObject>;
 
-const query = (
-  name: string,
-  schema: SchemaObject,
-  description: string,
-  example?: unknown,
-): ParameterObject => ({
+// None has an `example`: whoever tries a request out would send it along.
+
+const query = (name: string, schema: SchemaObject, description: string): ParameterObject => ({
   name,
   in: 'query',
   schema,
   description,
-  ...(example === undefined ? {} : { example }),
 });
 
-const header = (name: string, description: string, example?: string): ParameterObject => ({
+const header = (name: string, description: string): ParameterObject => ({
   name,
   in: 'header',
   schema: STRING,
   description,
-  ...(example === undefined ? {} : { example }),
 });
 
-const prefer = (description: string, example: string): ParameterObject =>
-  header('Prefer', `Preferences, separated by commas (RFC 7240). ${description}`, example);
+const prefer = (description: string): ParameterObject =>
+  header('Prefer', `Preferences, separated by commas (RFC 7240). ${description}`);
 
 const RETURN =
   '`return=representation` answers the rows, `return=headers-only` their address, `return=minimal` nothing.';
@@ -88,25 +83,19 @@ export const PARAMETERS = {
     STRING,
     'The columns of the unique constraint that duplicates are told by; without it, the primary key.',
   ),
-  range: header('Range', 'Rows by their positions, from 0.', '0-24'),
+  range: header('Range', 'Rows by their positions, from 0: `0-24`.'),
   'if-match': header('If-Match', 'Goes on only if the ETag is (still) one of these; else 412.'),
   'if-none-match': header('If-None-Match', 'Answers 304 if the ETag is one of these.'),
   'prefer.read': prefer(
     '`count=exact|planned|estimated` counts all rows, `pagination=cursor` links pages by cursors, `timezone=...` sets the time zone of dates.',
-    'count=exact',
   ),
   'prefer.insert': prefer(
     `${RETURN} \`resolution=merge-duplicates|ignore-duplicates\` makes it an upsert, \`missing=default\` fills columns that an object lacks, \`count=exact\` counts, \`tx=rollback\` tries without keeping where the server allows it.`,
-    'return=representation',
   ),
   'prefer.write': prefer(
     `${RETURN} \`handling=strict, max-affected=1\` refuses to change more rows, \`count=exact\` counts, \`missing=default\` fills columns that an object lacks, \`tx=rollback\` tries without keeping where the server allows it.`,
-    'return=representation',
   ),
-  'prefer.call': prefer(
-    '`count=exact` counts the rows, `timezone=...` sets the time zone of dates.',
-    'count=exact',
-  ),
+  'prefer.call': prefer('`count=exact` counts the rows, `timezone=...` sets the time zone of dates.'),
 } satisfies Record<string, ParameterObject>;
 
 /** What parameters of the query string are called. */

@@ -147,16 +147,18 @@ export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAP
   };
 }
 
+/** What PostgreSQL itself says of `public`. */
+const DEFAULT_COMMENT = 'standard public schema';
+
 function infoOf({ comment, schema }: ApiModel, { version }: DocumentOptions): OpenAPIObject['info'] {
-  const { summary, description } = proseOf(comment);
-  const title = summary ?? `The schema ${schema}`;
+  const { summary, description } = proseOf(comment === DEFAULT_COMMENT ? null : comment);
   return {
-    title,
+    title: summary ?? `The schema ${schema}`,
     description:
       description ?? 'Tables, views and functions of PostgreSQL as REST, under its own permissions.',
     version,
     // whom to ask and under which terms is nothing that the database knows
-    contact: { name: title },
+    contact: {},
     license: { name: 'Not stated', identifier: 'NOASSERTION' },
   };
 }

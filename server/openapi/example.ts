@@ -37,8 +37,8 @@ export function exampleOf({ type, declaredType, enumLabels, checks, maxLength }:
 }
 
 /** A filter that a column takes. */
-export function filterExampleOf(column: Column): string | undefined {
+export function filterExampleOf(column: Column): string {
   const value = exampleOf({ ...column, checks: [] });
   if (typeof value === 'boolean') return `is.${value}`;
-  return typeof value === 'string' || typeof value === 'number' ? `eq.${value}` : undefined;
+  return typeof value === 'string' || typeof value === 'number' ? `eq.${value}` : 'not.is.null';
 }

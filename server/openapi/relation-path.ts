@@ -42,18 +42,16 @@ export function filterParameters(
   { columns }: DescribedRelation,
   { filterName }: PathContext,
 ): [string, ParameterObject][] {
-  return columns.filter(isFilter).map(({ column }) => {
-    const example = filterExampleOf(column);
-    return [
-      filterName(column.name),
-      {
-        name: column.name,
-        in: 'query',
-        schema: refTo('schemas', 'rest.filter'),
-        ...(example === undefined ? {} : { example }),
-      },
-    ];
-  });
+  return columns.filter(isFilter).map(({ column }) => [
+    filterName(column.name),
+    {
+      name: column.name,
+      in: 'query',
+      schema: refTo('schemas', 'rest.filter'),
+      // in words: whoever tries a request out would send an `example` along, one for each column
+      description: `For instance \`${filterExampleOf(column)}\`.`,
+    },
+  ]);
 }
 
 /** Responses of a relation: what reads answer, and what writes do if that is asked for. */

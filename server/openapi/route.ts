@@ -3,6 +3,7 @@
  * made once per catalog, settings and what the role sees, and kept with the catalog.
  */
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Catalog } from '../catalog/types.ts';
 import type { Config } from '../config.ts';
 import type { DocumentFormat, RootPlan } from '../plan/types.ts';
@@ -25,7 +26,10 @@ interface Rendered {
 }
 
 /** Documents by what they depend on beside catalog and settings. */
-type Documents = Map<string, Promise<Rendered>>;
+type Documents = LRUCache<string, Promise<Rendered>>;
+
+/** Some megabytes each, where there are hundreds of tables. */
+const MOST_KEPT = 32;
 
 /** 162 bits. */
 const TAG_LENGTH = 27;
@@ -50,7 +54,7 @@ export function createDescriber(version: string, addPaths: AddPaths): (asked: As
   const documentsOf = (catalog: Catalog, config: Config): Documents => {
     const byConfig = kept.get(catalog) ?? new WeakMap<Config, Documents>();
     kept.set(catalog, byConfig);
-    const documents = byConfig.get(config) ?? new Map();
+    const documents = byConfig.get(config) ?? new LRUCache({ max: MOST_KEPT });
     byConfig.set(config, documents);
     return documents;
   };

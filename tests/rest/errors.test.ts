@@ -119,6 +119,7 @@ async function beforeTheCatalog(): Promise<ApiAnswer> {
     isLive: () => true,
     version: 'test',
     quiet: true,
+    docsKey: null,
   });
   const server = createHttpServer(app.api.fetch as Parameters<typeof createHttpServer>[0], {
     maxUrlLength: 1000,
