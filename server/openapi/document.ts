@@ -94,6 +94,7 @@ export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAP
       name: operations(name),
       names: namesOf(one, namer),
       tag: name,
+      mediaTypes: model.mediaTypesOf(one.relation.name),
       filterName: (column) => parameterName(`filter.${name}.${column}`),
       readProfile,
       writeProfile,
@@ -115,7 +116,7 @@ export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAP
       name: routineNames(name),
       tag: FUNCTIONS_TAG.name,
       types,
-      mediaTypes: [],
+      mediaTypes: model.mediaTypesOf(overloads[0].name),
       readProfile,
       writeProfile,
     });

@@ -8,7 +8,6 @@ import {
   type Column,
   type ComputedColumn,
   isToOne,
-  type MediaHandler,
   type Relation,
   type Relationship,
   type Routine,
@@ -37,6 +36,8 @@ export interface ApiModel {
   readonly routines: readonly (readonly [Routine, ...Routine[]])[];
   /** What names of types stand for. */
   readonly types: Catalog['types'];
+  /** Media types that users gave a relation or a function. */
+  readonly mediaTypesOf: (name: QualifiedName) => readonly string[];
   /** Whether a domain has a JSON form of its own, which then is unknown. */
   readonly hasOwnJson: (type: string) => boolean;
 }
@@ -50,8 +51,6 @@ export interface DescribedRelation {
   /** Keys as sources, for notes. */
   readonly relationships: readonly Relationship[];
   readonly embeds: readonly Embed[];
-  /** Media types that users gave it. */
-  readonly mediaTypes: readonly string[];
 }
 
 export interface DescribedColumn {
@@ -107,7 +106,6 @@ export function buildModel(catalog: Catalog, options: ModelOptions): ApiModel {
       computedColumns: [...relation.computedColumns.values()],
       relationships,
       embeds: buildEmbeds(relationships, schema),
-      mediaTypes: mediaTypesOf(catalog.mediaHandlers, name),
     };
   };
   const routines = [...shown.routines.values()].flatMap(([first, ...others]) =>
@@ -124,12 +122,13 @@ export function buildModel(catalog: Catalog, options: ModelOptions): ApiModel {
       .map(describe),
     routines,
     types: catalog.types,
+    mediaTypesOf: (name) =>
+      catalog.mediaHandlers
+        .filter(({ target }) => sameName(target, name))
+        .map(({ resolvedMediaType }) => resolvedMediaType),
     hasOwnJson: (type) => catalog.representations.has(representationKey(type, 'json')),
   };
 }
-
-const mediaTypesOf = (handlers: readonly MediaHandler[], name: QualifiedName): string[] =>
-  handlers.filter(({ target }) => sameName(target, name)).map(({ resolvedMediaType }) => resolvedMediaType);
 
 /** What can stand behind `!` to mean this relationship. */
 const hintOf = (relationship: Relationship): string | null => {

@@ -22,6 +22,7 @@ export interface PathContext {
   /** The name of the relation's own components, and of its operations. */
   readonly name: string;
   readonly tag: string;
+  readonly mediaTypes: readonly string[];
   /** What the filter by a column is called. */
   readonly filterName: (column: string) => string;
   /** References to the headers that choose the schema, where it is not the default. */
@@ -56,8 +57,8 @@ export function filterParameters(
 
 /** Responses of a relation: what reads answer, and what writes do if that is asked for. */
 export function rowResponses(
-  { mediaTypes, relation }: DescribedRelation,
-  { names, name }: PathContext,
+  { relation }: DescribedRelation,
+  { names, name, mediaTypes }: PathContext,
 ): [string, ResponseObject][] {
   const item = refTo('schemas', names.item);
   const content = {
