@@ -53,7 +53,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'server/openapi/route.ts',
   ],
   'openapi3-ts': ['server/openapi'],
-  pg: ['server/execute/pool.ts', 'server/execute/connection.ts'],
+  pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],

@@ -158,7 +158,7 @@ export class Exchanger {
   readonly #stream: Duplex;
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
-  readonly #reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent));
+  readonly #reader: FrameReader;
   /** Prepared statements by key, the least recently used first. */
   readonly #prepared = new Map<string, string>();
   readonly #mostPrepared: number;
@@ -172,8 +172,12 @@ export class Exchanger {
   #status = 'I';
   #tainted = false;
 
-  /** Taps the connection of a driver's client that has connected and is idle. */
-  constructor(connection: DriverConnection, mostPrepared: number) {
+  /**
+   * Taps the connection of a driver's client that has connected and is idle. `allocate` makes the buffers that large
+   * rows are kept in.
+   */
+  constructor(connection: DriverConnection, mostPrepared: number, allocate?: (bytes: number) => Buffer) {
+    this.#reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent), allocate);
     this.#stream = connection.stream;
     this.#mostPrepared = mostPrepared;
     const [listener, ...others] = this.#stream.listeners('data');
