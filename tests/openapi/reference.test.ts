@@ -1,5 +1,6 @@
 /** The page at /docs, as far as it can be seen without a browser. */
 import { describe, expect, test } from 'vitest';
+import { createReference } from '../../server/openapi/reference.ts';
 import { startApi } from '../support/api.ts';
 import { useDepot } from './fixture.ts';
 
@@ -42,7 +43,17 @@ describe('the page', () => {
     expect((await get('/docs/..%2Freference.ts')).status).toBe(404);
   });
 
-  test('has no key filled in', async () => {
+  test('has a key filled in where there is one for everybody, which can end no script', async () => {
+    const settings = { docsEnabled: true, restPrefix: '/', openapiServerProxyUri: null };
+    const key = '</script><script>alert(1)</script>';
+    const page = await createReference({ version: '1', key })('/docs', settings);
+    const html = (await page?.text()) ?? '';
+    const [, data = ''] = /<script type="application\/json"[^>]*>(.*)<\/script>/.exec(html) ?? [];
+    expect(data).not.toContain('<');
+    expect(JSON.parse(data)).toEqual({ rest: '/', key, version: '1' });
+  });
+
+  test('has no key filled in by `aura start`', async () => {
     expect(await (await get('/docs')).text()).toContain('"key":null');
   });
 
