@@ -216,7 +216,8 @@ export const RESPONSES: Record<string, ResponseObject> = Object.fromEntries(
 export const failureRefs = (...statuses: readonly Failure[]): Record<string, ReferenceObject> =>
   Object.fromEntries(statuses.map((status) => [status, refTo('responses', `error.${status}`)]));
 
-export const parameterRefs = (...names: readonly (keyof typeof PARAMETERS)[]): ReferenceObject[] =>
+/** Parameters by reference. Lists that do not change are made once: there are thousands of operations. */
+export const parameterRefs = (...names: readonly (keyof typeof PARAMETERS)[]): readonly ReferenceObject[] =>
   names.map((name) => refTo('parameters', name));
 
 export const SECURITY_SCHEMES: Record<string, SecuritySchemeObject> = {

@@ -15,13 +15,13 @@ import type {
 import { nameKey, type QualifiedName } from '../names.ts';
 import { HEADERS, PARAMETERS, RESPONSES, SCHEMAS, SECURITY_SCHEMES } from './convention.ts';
 import type { ApiModel, DescribedRelation } from './model.ts';
-import { createNamer } from './namer.ts';
+import { createNamer, type Namer } from './namer.ts';
 import { proseOf } from './prose.ts';
 import { filterParameters, type PathContext, relationPath, rowResponses } from './relation-path.ts';
 import { insertSchema, itemSchema, type RelationNames, rowSchema, updateSchema } from './relation-schema.ts';
 import { BATCH_SCHEMAS, ROOT_PATH, ROOT_TAG } from './root-path.ts';
 import { routinePath } from './routine-path.ts';
-import { createTypeSchemas, refTo, type Schema } from './type-schema.ts';
+import { createTypeSchemas, refTo, type Schema, type TypeSchemas } from './type-schema.ts';
 
 export interface DocumentOptions {
   /** `info.version`. */
@@ -61,91 +61,132 @@ function profilesOf({
   return { 'accept-profile': profile('Accept-Profile'), 'content-profile': profile('Content-Profile') };
 }
 
-/** A path for a relation or a function, with what no URL can have encoded. */
-const pathFor = (...segments: readonly string[]): string =>
-  `/${segments.map((segment) => encodeURIComponent(segment).replaceAll('%20', ' ').replaceAll(' ', '%20')).join('/')}`;
+/** A path for a relation or a function. */
+const pathFor = (...segments: readonly string[]): string => `/${segments.map(encodeURIComponent).join('/')}`;
+
+/** What grows while the model is walked through; any name may be a key. */
+interface Draft {
+  readonly schemas: Map<string, Schema>;
+  readonly parameters: Map<string, ParameterObject>;
+  readonly responses: Map<string, ResponseObject>;
+  readonly paths: Map<string, PathItemObject>;
+  readonly tags: TagObject[];
+}
+
+function startDraft(profiles: ReturnType<typeof profilesOf>): Draft {
+  return {
+    schemas: new Map<string, Schema>(Object.entries({ ...SCHEMAS, ...BATCH_SCHEMAS })),
+    parameters: new Map<string, ParameterObject>(Object.entries({ ...PARAMETERS, ...profiles })),
+    responses: new Map(Object.entries(RESPONSES)),
+    paths: new Map([['/', ROOT_PATH]]),
+    tags: [ROOT_TAG],
+  };
+}
 
 /** Makes the document. The same model and options make the same document. */
 export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAPIObject {
-  const schemas: Record<string, Schema> = { ...SCHEMAS, ...BATCH_SCHEMAS };
-  const parameters: Record<string, ParameterObject> = { ...PARAMETERS };
-  const responses: Record<string, ResponseObject> = { ...RESPONSES };
-  const paths: Record<string, PathItemObject> = { '/': ROOT_PATH };
-  const tags: TagObject[] = [];
-
   const profiles = profilesOf(model);
-  Object.assign(parameters, profiles ?? {});
-  const readProfile: ReferenceObject[] = profiles ? [refTo('parameters', 'accept-profile')] : [];
-  const writeProfile: ReferenceObject[] = profiles ? [refTo('parameters', 'content-profile')] : [];
-
-  const namer = createNamer(Object.keys(schemas));
-  const operations = createNamer();
-  const parameterName = createNamer(Object.keys(parameters));
+  const draft = startDraft(profiles);
+  const headers = {
+    readProfile: profiles ? [refTo('parameters', 'accept-profile')] : [],
+    writeProfile: profiles ? [refTo('parameters', 'content-profile')] : [],
+  };
+  const schemaName = createNamer(draft.schemas.keys());
   const described = new Map(
     model.relations.map((one) => [nameKey(one.relation.name.schema, one.relation.name.name), one]),
   );
   const rowName = ({ schema, name }: QualifiedName): string | null =>
-    described.get(nameKey(schema, name))?.readable === true ? namer(name) : null;
-  const types = createTypeSchemas(model, namer, rowName);
-
-  for (const one of model.relations) {
-    const { name } = one.relation.name;
-    const context: PathContext = {
-      name: operations(name),
-      names: namesOf(one, namer),
-      tag: name,
-      mediaTypes: model.mediaTypesOf(one.relation.name),
-      filterName: (column) => parameterName(`filter.${name}.${column}`),
-      readProfile,
-      writeProfile,
-    };
-    const { row, item, insert, update } = context.names;
-    schemas[row] = rowSchema(one, types);
-    if (item !== row) schemas[item] = itemSchema(one, row, types, rowName);
-    if (insert !== null) schemas[insert] = insertSchema(one, types);
-    if (update !== null) schemas[update] = updateSchema(one, types);
-    Object.assign(parameters, Object.fromEntries(filterParameters(one, context)));
-    Object.assign(responses, Object.fromEntries(rowResponses(one, context)));
-    paths[pathFor(name)] = relationPath(one, context);
-    tags.push({ name, description: tagText(one) });
-  }
-  const routineNames = createNamer();
-  for (const overloads of model.routines) {
-    const { name } = overloads[0].name;
-    paths[pathFor('rpc', name)] = routinePath(overloads, {
-      name: routineNames(name),
-      tag: FUNCTIONS_TAG.name,
-      types,
-      mediaTypes: model.mediaTypesOf(overloads[0].name),
-      readProfile,
-      writeProfile,
-    });
-  }
-  const additions = options.addPaths();
-  for (const addition of additions) {
-    Object.assign(paths, addition.paths);
-    Object.assign(schemas, addition.schemas);
+    described.get(nameKey(schema, name))?.readable === true ? schemaName(name) : null;
+  const types = createTypeSchemas(model, schemaName, rowName);
+  addRelations(draft, model, headers, { schemaName, rowName, types });
+  addRoutines(draft, model, headers, types);
+  for (const { tag, paths, schemas } of options.addPaths()) {
+    draft.tags.push(tag);
+    for (const [path, item] of Object.entries(paths)) draft.paths.set(path, item);
+    for (const [name, schema] of Object.entries(schemas)) draft.schemas.set(name, schema);
   }
   return {
     openapi: '3.1.1',
     info: infoOf(model, options),
     servers: [{ url: options.serverUrl }],
-    tags: [
-      ROOT_TAG,
-      ...tags,
-      ...(model.routines.length > 0 ? [FUNCTIONS_TAG] : []),
-      ...additions.map(({ tag }) => tag),
-    ],
+    tags: draft.tags,
     security: [{ bearer: [] }, { apikey: [] }, ...(options.asksForToken ? [] : [{}])],
-    paths,
+    paths: Object.fromEntries(draft.paths),
     components: {
-      schemas: { ...schemas, ...types.components() },
-      parameters,
+      schemas: Object.fromEntries([...draft.schemas, ...types.components()]),
+      parameters: Object.fromEntries(draft.parameters),
       headers: HEADERS,
-      responses,
+      responses: Object.fromEntries(draft.responses),
       securitySchemes: SECURITY_SCHEMES,
     },
   };
+}
+
+interface Profiles {
+  readonly readProfile: readonly ReferenceObject[];
+  readonly writeProfile: readonly ReferenceObject[];
+}
+
+interface SchemaNames {
+  readonly schemaName: Namer;
+  readonly rowName: (name: QualifiedName) => string | null;
+  readonly types: TypeSchemas;
+}
+
+function addRelations(
+  draft: Draft,
+  model: ApiModel,
+  profiles: Profiles,
+  { schemaName, rowName, types }: SchemaNames,
+): void {
+  const { schemas, parameters, responses, paths, tags } = draft;
+  const operationName = createNamer();
+  const parameterName = createNamer(parameters.keys());
+  for (const one of model.relations) {
+    const { name } = one.relation.name;
+    const names = namesOf(one, schemaName);
+    const tag = tagOf(one);
+    const context: PathContext = {
+      ...profiles,
+      names,
+      name: operationName(name),
+      tag: tag.name,
+      mediaTypes: model.mediaTypesOf(one.relation.name),
+      filterName: (column) => parameterName(`filter.${name}.${column}`),
+    };
+    const { row, item, insert, update } = names;
+    schemas.set(row, rowSchema(one, types));
+    if (item !== row) schemas.set(item, itemSchema(one, row, types, rowName));
+    if (insert !== null) schemas.set(insert, insertSchema(one, types));
+    if (update !== null) schemas.set(update, updateSchema(one, types));
+    for (const [key, parameter] of filterParameters(one, context)) parameters.set(key, parameter);
+    for (const [key, response] of rowResponses(one, context)) responses.set(key, response);
+    paths.set(pathFor(name), relationPath(one, context));
+    tags.push(tag);
+  }
+}
+
+function addRoutines(
+  { paths, tags }: Draft,
+  { routines, mediaTypesOf }: ApiModel,
+  profiles: Profiles,
+  types: TypeSchemas,
+): void {
+  if (routines.length > 0) tags.push(FUNCTIONS_TAG);
+  const operationName = createNamer();
+  for (const overloads of routines) {
+    const [{ name }] = overloads;
+    paths.set(
+      pathFor('rpc', name.name),
+      routinePath(overloads, {
+        ...profiles,
+        name: operationName(name.name),
+        tag: FUNCTIONS_TAG.name,
+        types,
+        mediaTypes: mediaTypesOf(name),
+      }),
+    );
+  }
 }
 
 /** What PostgreSQL itself says of `public`. */
@@ -164,14 +205,20 @@ function infoOf({ comment, schema }: ApiModel, { version }: DocumentOptions): Op
   };
 }
 
-function tagText({ relation }: DescribedRelation): string {
+/** A relation's tag, which may not be called like one of ours. */
+function tagOf({ relation }: DescribedRelation): TagObject {
+  const { name } = relation.name;
+  const isTaken = name === ROOT_TAG.name || name === FUNCTIONS_TAG.name;
   const { summary } = proseOf(relation.comment);
-  return summary ?? `The ${relation.kind} ${relation.name.name}.`;
+  return {
+    name: isTaken ? `${name} (${relation.kind})` : name,
+    description: summary ?? `The ${relation.kind} ${name}.`,
+  };
 }
 
 function namesOf(
   { relation, columns, embeds, computedColumns }: DescribedRelation,
-  namer: (key: string) => string,
+  namer: Namer,
 ): RelationNames {
   const { name } = relation.name;
   const row = namer(name);

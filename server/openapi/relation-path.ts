@@ -55,6 +55,9 @@ export function filterParameters(
   ]);
 }
 
+const filterRefs = ({ columns }: DescribedRelation, { filterName }: PathContext): ReferenceObject[] =>
+  columns.filter(isFilter).map(({ column }) => refTo('parameters', filterName(column.name)));
+
 /** Responses of a relation: what reads answer, and what writes do if that is asked for. */
 export function rowResponses(
   { relation }: DescribedRelation,
@@ -118,12 +121,35 @@ const oneRow = (name: string): RequestBodyObject => ({
 
 const NO_CONTENT: ResponseObject = { description: 'Done; no body was asked for.' };
 
+const READING = parameterRefs(
+  'and',
+  'or',
+  'select',
+  'order',
+  'limit',
+  'offset',
+  'cursor',
+  'range',
+  'prefer.read',
+  'if-none-match',
+);
+const INSERTING = parameterRefs('select', 'columns', 'on_conflict', 'prefer.insert');
+const UPDATING = parameterRefs('and', 'or', 'select', 'columns', 'prefer.write', 'if-match');
+const PUTTING = parameterRefs('select', 'columns', 'prefer.write', 'if-match', 'if-none-match');
+const DELETING = parameterRefs('and', 'or', 'select', 'prefer.write', 'if-match');
+
+const READ_FAILURES = failureRefs('400', '401', '403', '404', '406', '416', '503');
+const INSERT_FAILURES = failureRefs('400', '401', '403', '404', '406', '409', '413', '503');
+const UPDATE_FAILURES = failureRefs('400', '401', '403', '404', '406', '409', '412', '413', '503');
+const PUT_FAILURES = failureRefs('400', '401', '403', '404', '409', '412', '413', '503');
+const DELETE_FAILURES = failureRefs('400', '401', '403', '404', '406', '409', '412', '503');
+
 /** What the operations of one path share. */
 interface Frame {
   readonly described: DescribedRelation;
   readonly context: PathContext;
   readonly noun: string;
-  /** Filters by columns, and conditions on several. */
+  /** By columns. */
   readonly filters: readonly ReferenceObject[];
   readonly written: ReferenceObject;
   readonly operation: (
@@ -140,17 +166,12 @@ function readOperation({ described, context, noun, filters, operation }: Frame):
   const rows = refTo('responses', `${context.name}.rows`);
   return operation('read', `Read ${noun}`, {
     description: [summary, description, text].filter((part) => part !== null).join('\n\n'),
-    parameters: [
-      ...filters,
-      ...parameterRefs('select', 'order', 'limit', 'offset', 'cursor', 'range'),
-      ...parameterRefs('prefer.read', 'if-none-match'),
-      ...context.readProfile,
-    ],
+    parameters: [...filters, ...READING, ...context.readProfile],
     responses: {
       '200': rows,
       '206': rows,
       '304': { description: 'Nothing has changed.' },
-      ...failureRefs('400', '401', '403', '404', '406', '416', '503'),
+      ...READ_FAILURES,
     },
   });
 }
@@ -158,31 +179,24 @@ function readOperation({ described, context, noun, filters, operation }: Frame):
 const insertOperation = ({ described, context, noun, written, operation }: Frame): OperationObject =>
   operation('insert', `Insert into ${noun}`, {
     description: 'Inserts rows, or with `resolution=merge-duplicates` updates those that are there.',
-    parameters: [
-      ...parameterRefs('select', 'columns', 'on_conflict', 'prefer.insert'),
-      ...context.writeProfile,
-    ],
+    parameters: [...INSERTING, ...context.writeProfile],
     requestBody: insertBody(described, context),
     responses: {
       '200': written,
       '201': written,
-      ...failureRefs('400', '401', '403', '404', '406', '409', '413', '503'),
+      ...INSERT_FAILURES,
     },
   });
 
 const updateOperation = ({ context, noun, filters, written, operation }: Frame): OperationObject =>
   operation('update', `Update ${noun}`, {
     description: 'Updates the rows that fit the filters; without a filter, all that the caller may update.',
-    parameters: [
-      ...filters,
-      ...parameterRefs('select', 'columns', 'prefer.write', 'if-match'),
-      ...context.writeProfile,
-    ],
+    parameters: [...filters, ...UPDATING, ...context.writeProfile],
     requestBody: oneRow(context.names.update ?? context.names.row),
     responses: {
       '200': written,
       '204': NO_CONTENT,
-      ...failureRefs('400', '401', '403', '404', '406', '409', '412', '413', '503'),
+      ...UPDATE_FAILURES,
     },
   });
 
@@ -193,7 +207,7 @@ const upsertOperation = ({ described, context, noun, written, operation }: Frame
       ...described.columns
         .filter((one) => one.isKey && isFilter(one))
         .map(({ column }) => refTo('parameters', context.filterName(column.name))),
-      ...parameterRefs('select', 'columns', 'prefer.write', 'if-match', 'if-none-match'),
+      ...PUTTING,
       ...context.writeProfile,
     ],
     requestBody: oneRow(context.names.insert ?? context.names.row),
@@ -201,18 +215,18 @@ const upsertOperation = ({ described, context, noun, written, operation }: Frame
       '200': written,
       '201': written,
       '204': NO_CONTENT,
-      ...failureRefs('400', '401', '403', '404', '409', '412', '413', '503'),
+      ...PUT_FAILURES,
     },
   });
 
 const deleteOperation = ({ context, noun, filters, written, operation }: Frame): OperationObject =>
   operation('delete', `Delete from ${noun}`, {
     description: 'Deletes the rows that fit the filters; without a filter, all that the caller may delete.',
-    parameters: [...filters, ...parameterRefs('select', 'prefer.write', 'if-match'), ...context.writeProfile],
+    parameters: [...filters, ...DELETING, ...context.writeProfile],
     responses: {
       '200': written,
       '204': NO_CONTENT,
-      ...failureRefs('400', '401', '403', '404', '406', '409', '412', '503'),
+      ...DELETE_FAILURES,
     },
   });
 
@@ -224,10 +238,7 @@ export function relationPath(described: DescribedRelation, context: PathContext)
     described,
     context,
     noun: relation.name.name,
-    filters: [
-      ...filterParameters(described, context).map(([name]) => refTo('parameters', name)),
-      ...parameterRefs('and', 'or'),
-    ],
+    filters: filterRefs(described, context),
     written: refTo('responses', `${context.name}.written`),
     operation: (verb, summary, rest) => ({
       operationId: `${verb}_${context.name}`,

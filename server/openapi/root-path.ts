@@ -91,7 +91,7 @@ export const ROOT_PATH: PathItemObject = {
     tags: [ROOT_TAG.name],
     summary: 'This document',
     description: 'Describes what the caller may use, as OpenAPI 3.1 in JSON or YAML, or as Swagger 2.0.',
-    parameters: parameterRefs('if-none-match'),
+    parameters: [...parameterRefs('if-none-match')],
     responses: {
       '200': DOCUMENT,
       '304': { description: 'Nothing has changed.' },

@@ -119,7 +119,7 @@ function response(overloads: Overloads, { types, mediaTypes }: RoutineContext): 
   const own = Object.fromEntries(mediaTypes.map((type) => [type, { schema: {} }]));
   return {
     description: 'The result.',
-    headers: headerRefs('content-range', 'preference-applied'),
+    headers: HEADERS,
     content: { 'application/json': { schema }, ...more, ...own },
   };
 }
@@ -145,6 +145,12 @@ function queryParameters(overloads: Overloads, types: TypeSchemas): ParameterObj
   });
 }
 
+const SHAPING = parameterRefs('select', 'order', 'limit', 'offset');
+const CALLING = parameterRefs('prefer.call');
+const CALL_FAILURES = failureRefs('400', '401', '403', '404', '406', '409', '413', '503');
+const GET_FAILURES = failureRefs('400', '401', '403', '404', '406', '503');
+const HEADERS = headerRefs('content-range', 'preference-applied');
+
 /** The operations of a function: those that only read answer GET as well. */
 export function routinePath(overloads: Overloads, context: RoutineContext): PathItemObject {
   const [first] = overloads;
@@ -155,7 +161,7 @@ export function routinePath(overloads: Overloads, context: RoutineContext): Path
   const description = [...new Set(texts), `Calls ${overloads.map(signatureOf).join(' or ')}.`].join('\n\n');
   const reads = overloads.filter(({ volatility }) => volatility !== 'volatile');
   const isSet = overloads.some(({ returns }) => returns.setOf);
-  const shaping = isSet ? parameterRefs('select', 'order', 'limit', 'offset') : [];
+  const shaping = isSet ? SHAPING : [];
   const operation = (verb: string, rest: Omit<OperationObject, 'summary'>): OperationObject => ({
     operationId: `${verb}_${name}`,
     tags: [tag],
@@ -165,29 +171,24 @@ export function routinePath(overloads: Overloads, context: RoutineContext): Path
   });
   const body = requestBody(overloads, types);
   const post = operation('call', {
-    parameters: [...shaping, ...parameterRefs('prefer.call'), ...writeProfile],
+    parameters: [...shaping, ...CALLING, ...writeProfile],
     ...(body === null ? {} : { requestBody: body }),
     responses: {
       '200': response(overloads, context),
       ...(overloads.some(({ returns }) => returns.declaredType === 'void')
         ? { '204': { description: 'Done; the function returns nothing.' } }
         : {}),
-      ...failureRefs('400', '401', '403', '404', '406', '409', '413', '503'),
+      ...CALL_FAILURES,
     },
   });
   const [firstRead, ...otherReads] = reads;
   if (firstRead === undefined) return { post };
   const readable: Overloads = [firstRead, ...otherReads];
   const get = operation('get', {
-    parameters: [
-      ...queryParameters(readable, types),
-      ...shaping,
-      ...parameterRefs('prefer.call'),
-      ...readProfile,
-    ],
+    parameters: [...queryParameters(readable, types), ...shaping, ...CALLING, ...readProfile],
     responses: {
       '200': response(readable, context),
-      ...failureRefs('400', '401', '403', '404', '406', '503'),
+      ...GET_FAILURES,
     },
   });
   return { get, post };

@@ -94,7 +94,7 @@ export interface TypeSchemas {
   /** The schema of a type by its printed name; types that users defined become components. */
   readonly of: (type: string) => Schema;
   /** The components that were asked for so far, by name. */
-  readonly components: () => Record<string, Schema>;
+  readonly components: () => ReadonlyMap<string, Schema>;
 }
 
 /**
@@ -162,7 +162,7 @@ export function createTypeSchemas(
     return refTo('schemas', name);
   };
 
-  return { of, components: () => Object.fromEntries(components) };
+  return { of, components: () => components };
 }
 
 /** `required`, where there is something to require. */

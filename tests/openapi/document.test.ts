@@ -1,6 +1,7 @@
 /** What OpenAPI 3.1 says of tables, views, functions and types, and to whom. */
 import type { OpenAPIObject, PathItemObject, SchemaObject } from 'openapi3-ts/oas31';
 import { describe, expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
 import { useDepot } from './fixture.ts';
 
 const served = useDepot();
@@ -221,6 +222,25 @@ test('names that no component may have are written otherwise, and the path as a 
     as: 'authenticated',
   });
   expect(status).toBe(200);
+});
+
+test('names that mean something to JavaScript are names like others', async () => {
+  const api = await startApi(served.database, { 'db-schemas': 'pitfalls' });
+  try {
+    const { json } = await api.request('GET', '/', { as: 'authenticated' });
+    expect(Object.keys(json.components.schemas)).toContain('__proto__');
+    expect(Object.keys(json.paths)).toContain('/__proto__');
+    const schema = new Map<string, SchemaObject>(Object.entries(json.components.schemas)).get('__proto__');
+    expect(Object.keys(schema?.properties ?? {})).toEqual(['__proto__', 'constructor']);
+  } finally {
+    await api.close();
+  }
+});
+
+test('tags are told apart, whatever a table is called', async () => {
+  const names = (await served.document('authenticated')).tags?.map(({ name }) => name) ?? [];
+  expect(names).toEqual(expect.arrayContaining(['API', 'API (table)']));
+  expect(new Set(names).size).toBe(names.length);
 });
 
 test('the schema comment is title and description', async () => {

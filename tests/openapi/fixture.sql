@@ -71,6 +71,7 @@ comment on column depot.items.sku is 'What it is ordered by.';
 alter table depot.shelves add foreign key (best_item) references depot.items;
 
 create table depot."Mixed Näme/x" ("a b" integer primary key, "select" text, "ä" text);
+create table depot."API" (id integer primary key);
 create table depot.stamped (id integer primary key, number integer not null);
 create function hidden.stamp() returns trigger language plpgsql as $$ begin new.number := 1; return new; end $$;
 create trigger stamp before insert on depot.stamped for each row execute function hidden.stamp();
@@ -107,6 +108,12 @@ grant all on all tables in schema depot to authenticated, service_role;
 revoke all on depot.secrets from authenticated;
 grant select on depot.items, depot.shelves, depot.counts to anon;
 grant select (id, name), insert (name) on depot.keepers to anon;
+
+-- what others' tools stumble over
+create schema pitfalls;
+grant usage on schema pitfalls to authenticated;
+create table pitfalls."__proto__" ("__proto__" integer primary key, constructor text);
+grant all on pitfalls."__proto__" to authenticated;
 
 insert into depot.keepers (name, email) values ('Ada', 'ada@example.com'), ('Bo', null);
 insert into depot.shelves (id, label, keeper_id)
