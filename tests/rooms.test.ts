@@ -38,6 +38,7 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library and the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  '@scalar/fastify-api-reference': ['server/openapi/reference/bundle.ts'],
   '@hono/node-server': ['server/app.ts', 'server/host/http-server.ts', 'server/rest/mount.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],

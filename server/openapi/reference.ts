@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { repositoryFile } from '../host/files.ts';
+import { BUILT, readBundle } from './reference/bundle.ts';
 
 export interface ReferenceOptions {
   /** Aura's; names the files that browsers may keep. */
@@ -25,32 +26,25 @@ export interface ReferenceSettings {
 /** Answers a GET below /docs; null = there is nothing of that name, or the page is turned off. */
 export type Reference = (path: string, settings: ReferenceSettings) => Promise<Response | null>;
 
-/** Scalar's bundle: the build puts a copy into the package, the repository has it as a development dependency. */
-const BUNDLES = [
-  'dist/reference/scalar.js',
-  'node_modules/@scalar/api-reference/dist/browser/standalone.js',
-] as const;
-
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
 
 interface Asset {
   readonly type: string;
-  readonly file: () => string;
+  readonly read: () => Promise<string | Buffer<ArrayBuffer>>;
 }
 
-const own = (name: string) => (): string => repositoryFile(`server/openapi/reference/${name}`);
+const own = (name: string) => () => readFile(repositoryFile(`server/openapi/reference/${name}`));
 
-/** Throws where neither the build nor the development dependencies are there. */
-function bundle(): string {
-  const found = BUNDLES.map(repositoryFile).find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`None of ${BUNDLES.join(', ')} is there: build, or install them.`);
-  return found;
-}
+/** The copy that the build has made, or in the repository the original. */
+const scalar = (): Promise<string | Buffer<ArrayBuffer>> => {
+  const built = repositoryFile(BUILT);
+  return existsSync(built) ? readFile(built) : readBundle();
+};
 
 const ASSETS: Readonly<Record<string, Asset>> = {
-  '/docs/page.js': { type: JAVASCRIPT, file: own('page.js') },
-  '/docs/page.css': { type: 'text/css; charset=utf-8', file: own('page.css') },
-  '/docs/scalar.js': { type: JAVASCRIPT, file: bundle },
+  '/docs/page.js': { type: JAVASCRIPT, read: own('page.js') },
+  '/docs/page.css': { type: 'text/css; charset=utf-8', read: own('page.css') },
+  '/docs/scalar.js': { type: JAVASCRIPT, read: scalar },
 };
 
 const SAFE = {
@@ -122,8 +116,7 @@ export function createReference(options: ReferenceOptions): Reference {
     }
     const asset = Object.hasOwn(ASSETS, path) ? ASSETS[path] : undefined;
     if (asset === undefined) return null;
-    const content: Buffer<ArrayBuffer> = await readFile(asset.file());
-    return new Response(content, {
+    return new Response(await asset.read(), {
       // their addresses carry the version
       headers: { ...SAFE, 'Content-Type': asset.type, 'Cache-Control': 'public, max-age=86400' },
     });
