@@ -63,7 +63,14 @@ const documentsOf = (catalog: Catalog): readonly (readonly [name: string, descri
   return [
     [
       'OpenAPI 3.1, once     ',
-      () => renderOpenApi(model(), { version, serverUrl: '/', asksForToken: false, addPaths: () => [] }),
+      () =>
+        renderOpenApi(model(), {
+          version,
+          serverUrl: '/',
+          rootUrl: '/',
+          asksForToken: false,
+          addPaths: () => [],
+        }),
     ],
     [
       'Swagger 2.0, once     ',

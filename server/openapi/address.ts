@@ -42,6 +42,10 @@ export function addressOf(settings: AddressSettings): Address {
   return { scheme, host: `${hostname}:${ownPort}`, path: withoutLastSlash(pathname) };
 }
 
+/** The URL under which everything is that is not REST. */
+export const rootUrlOf = ({ openapiServerProxyUri: proxy }: AddressSettings): string =>
+  proxy === null ? '/' : new URL(proxy).origin;
+
 /** The address as a URL, which without a proxy is relative: whoever has read the document knows the host. */
 export const serverUrlOf = (settings: AddressSettings): string =>
   settings.openapiServerProxyUri === null

@@ -20,7 +20,7 @@ import { proseOf } from './prose.ts';
 import { filterParameters, type PathContext, relationPath, rowResponses } from './relation-path.ts';
 import { insertSchema, itemSchema, type RelationNames, rowSchema, updateSchema } from './relation-schema.ts';
 import { BATCH_SCHEMAS, ROOT_PATH, ROOT_TAG } from './root-path.ts';
-import { routinePath } from './routine-path.ts';
+import { type RoutineContext, routinePath } from './routine-path.ts';
 import { createTypeSchemas, refTo, type Schema, type TypeSchemas } from './type-schema.ts';
 
 export interface DocumentOptions {
@@ -28,19 +28,23 @@ export interface DocumentOptions {
   readonly version: string;
   /** Where the paths are below. */
   readonly serverUrl: string;
+  /** Where the paths of modules are below. */
+  readonly rootUrl: string;
   /** Whether a request without a token is refused. */
   readonly asksForToken: boolean;
   /** Adds what is served beside REST. */
   readonly addPaths: AddPaths;
 }
 
-/** What a module serves, to be merged into the document. Its paths are absolute: they do not lie below REST's. */
+/** What modules serve beside REST, to be merged into the document. */
 export type AddPaths = () => readonly Addition[];
 
 export interface Addition {
   readonly tag: TagObject;
-  readonly paths: Record<string, PathItemObject>;
-  readonly schemas: Record<string, Schema>;
+  /** By their whole paths, `/auth/v1/token`, which do not lie below REST's. */
+  readonly paths: Readonly<Record<string, PathItemObject>>;
+  /** By names that begin with the module's and a dot. */
+  readonly schemas: Readonly<Record<string, Schema>>;
 }
 
 const FUNCTIONS_TAG: TagObject = { name: 'Functions', description: 'Functions of the database.' };
@@ -99,10 +103,15 @@ export function renderOpenApi(model: ApiModel, options: DocumentOptions): OpenAP
     described.get(nameKey(schema, name))?.readable === true ? schemaName(name) : null;
   const types = createTypeSchemas(model, schemaName, rowName);
   addRelations(draft, model, headers, { schemaName, rowName, types });
-  addRoutines(draft, model, headers, types);
+  const itemOf = (name: QualifiedName): Schema | null => {
+    const one = described.get(nameKey(name.schema, name.name));
+    return one?.readable === true ? refTo('schemas', namesOf(one, schemaName).item) : null;
+  };
+  addRoutines(draft, model, headers, { types, itemOf });
   for (const { tag, paths, schemas } of options.addPaths()) {
     draft.tags.push(tag);
-    for (const [path, item] of Object.entries(paths)) draft.paths.set(path, item);
+    const servers = [{ url: options.rootUrl }];
+    for (const [path, item] of Object.entries(paths)) draft.paths.set(path, { servers, ...item });
     for (const [name, schema] of Object.entries(schemas)) draft.schemas.set(name, schema);
   }
   return {
@@ -170,7 +179,7 @@ function addRoutines(
   { paths, tags }: Draft,
   { routines, mediaTypesOf }: ApiModel,
   profiles: Profiles,
-  types: TypeSchemas,
+  schemas: Pick<RoutineContext, 'types' | 'itemOf'>,
 ): void {
   if (routines.length > 0) tags.push(FUNCTIONS_TAG);
   const operationName = createNamer();
@@ -180,9 +189,9 @@ function addRoutines(
       pathFor('rpc', name.name),
       routinePath(overloads, {
         ...profiles,
+        ...schemas,
         name: operationName(name.name),
         tag: FUNCTIONS_TAG.name,
-        types,
         mediaTypes: mediaTypesOf(name),
       }),
     );

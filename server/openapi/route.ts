@@ -8,7 +8,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { Config } from '../config.ts';
 import type { DocumentFormat, RootPlan } from '../plan/types.ts';
 import type { Answer } from '../response/respond.ts';
-import { addressOf, serverUrlOf } from './address.ts';
+import { addressOf, rootUrlOf, serverUrlOf } from './address.ts';
 import { type AddPaths, renderOpenApi } from './document.ts';
 import { type ApiModel, buildModel } from './model.ts';
 import { renderSwagger } from './swagger.ts';
@@ -82,6 +82,7 @@ export function createDescriber(version: string, addPaths: AddPaths): (asked: As
       : renderOpenApi(model, {
           version,
           serverUrl: serverUrlOf(config),
+          rootUrl: rootUrlOf(config),
           asksForToken: config.openapiSecurityActive || config.dbAnonRole === null,
           addPaths,
         });

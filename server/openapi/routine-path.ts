@@ -11,6 +11,7 @@ import type {
   ResponseObject,
 } from 'openapi3-ts/oas31';
 import type { Routine, RoutineParameter } from '../catalog/types.ts';
+import type { QualifiedName } from '../names.ts';
 import { failureRefs, headerRefs, parameterRefs } from './convention.ts';
 import { proseOf } from './prose.ts';
 import { orNull, requiredOf, type Schema, type TypeSchemas } from './type-schema.ts';
@@ -22,6 +23,8 @@ export interface RoutineContext {
   readonly name: string;
   readonly tag: string;
   readonly types: TypeSchemas;
+  /** The schema of a relation's rows with their embeds, for functions that return such. */
+  readonly itemOf: (name: QualifiedName) => Schema | null;
   readonly mediaTypes: readonly string[];
   readonly readProfile: readonly ReferenceObject[];
   readonly writeProfile: readonly ReferenceObject[];
@@ -85,8 +88,8 @@ function requestBody(overloads: Overloads, types: TypeSchemas): RequestBodyObjec
 }
 
 /** What one call answers. */
-function resultSchema({ returns }: Routine, types: TypeSchemas): Schema {
-  const { outputs, declaredType, setOf, kind } = returns;
+function resultSchema({ returns }: Routine, { types, itemOf }: RoutineContext): Schema {
+  const { outputs, declaredType, setOf, isDomain, kind, type } = returns;
   if (declaredType === 'void') return { type: 'null' };
   const value = (): Schema => {
     if (outputs.length > 0 && declaredType === 'record') {
@@ -96,17 +99,17 @@ function resultSchema({ returns }: Routine, types: TypeSchemas): Schema {
         ...requiredOf(outputs.map(({ name }) => name)),
       };
     }
-    return types.of(declaredType);
+    return (isDomain ? null : itemOf(type)) ?? types.of(declaredType);
   };
   if (!setOf) return orNull(value());
   return { type: 'array', items: kind === 'composite' ? value() : orNull(value()) };
 }
 
-function response(overloads: Overloads, { types, mediaTypes }: RoutineContext): ResponseObject {
-  const schema = anyOf(overloads.map((routine) => resultSchema(routine, types)));
+function response(overloads: Overloads, context: RoutineContext): ResponseObject {
+  const schema = anyOf(overloads.map((routine) => resultSchema(routine, context)));
   const sets = overloads.filter(({ returns }) => returns.setOf);
   const rows = sets.map(({ returns, ...rest }) =>
-    resultSchema({ ...rest, returns: { ...returns, setOf: false } }, types),
+    resultSchema({ ...rest, returns: { ...returns, setOf: false } }, context),
   );
   const more: Record<string, MediaTypeObject> =
     rows.length === 0
@@ -116,7 +119,7 @@ function response(overloads: Overloads, { types, mediaTypes }: RoutineContext): 
           'text/csv': { schema: { type: 'string' } },
           'application/x-ndjson': { schema: anyOf(rows) },
         };
-  const own = Object.fromEntries(mediaTypes.map((type) => [type, { schema: {} }]));
+  const own = Object.fromEntries(context.mediaTypes.map((type) => [type, { schema: {} }]));
   return {
     description: 'The result.',
     headers: HEADERS,

@@ -1,10 +1,28 @@
 /** What OpenAPI 3.1 says of tables, views, functions and types, and to whom. */
 import type { OpenAPIObject, PathItemObject, SchemaObject } from 'openapi3-ts/oas31';
 import { describe, expect, test } from 'vitest';
+import { loadCatalog } from '../../server/catalog/load.ts';
+import type { Catalog } from '../../server/catalog/types.ts';
+import { renderOpenApi } from '../../server/openapi/document.ts';
+import { buildModel } from '../../server/openapi/model.ts';
+import { connectCatalog } from '../catalog/connect.ts';
 import { startApi } from '../support/api.ts';
 import { useDepot } from './fixture.ts';
 
 const served = useDepot();
+
+const loadDepot = async (): Promise<Catalog> => {
+  const connection = await connectCatalog(served.database.uri);
+  try {
+    return await loadCatalog(connection.query, {
+      schemas: ['depot'],
+      extraSearchPath: [],
+      hoistedSettings: [],
+    });
+  } finally {
+    await connection.close();
+  }
+};
 
 const schemaOf = (document: OpenAPIObject, name: string): SchemaObject => {
   const schema = document.components?.schemas?.[name];
@@ -159,7 +177,9 @@ describe('functions', () => {
       responses: {
         '200': {
           content: {
-            'application/json': { schema: { type: 'array', items: { $ref: '#/components/schemas/items' } } },
+            'application/json': {
+              schema: { type: 'array', items: { $ref: '#/components/schemas/items.embedded' } },
+            },
           },
         },
       },
@@ -211,6 +231,42 @@ describe('a role', () => {
     }
     expect(JSON.stringify(await served.document('service_role'))).toMatch(/secret_of/);
   });
+});
+
+test('modules add what they serve, at the root and not below REST', async () => {
+  const catalog = await loadDepot();
+  const model = buildModel(catalog, {
+    role: 'authenticated',
+    schema: 'depot',
+    followPrivileges: true,
+    requireRls: 'off',
+  });
+  const token = { type: 'object' } as const;
+  const document = renderOpenApi(model, {
+    version: '1',
+    serverUrl: '/rest/v1',
+    rootUrl: '/',
+    asksForToken: false,
+    addPaths: () => [
+      { tag: { name: 'Auth' }, paths: { '/auth/v1/token': { post: {} } }, schemas: { 'auth.token': token } },
+    ],
+  });
+  expect(document.tags?.at(-1)).toEqual({ name: 'Auth' });
+  expect(pathOf(document, '/auth/v1/token')).toEqual({ servers: [{ url: '/' }], post: {} });
+  expect(schemaOf(document, 'auth.token')).toBe(token);
+});
+
+test('everything exposed is described to anybody by openapi-mode = ignore-privileges', async () => {
+  const settings = { 'db-schemas': 'depot', 'openapi-mode': 'ignore-privileges' };
+  const api = await startApi(served.database, settings);
+  try {
+    const { json } = await api.request('GET', '/');
+    expect(methodsOf(pathOf(json, '/secrets'))).toEqual(['delete', 'get', 'patch', 'post', 'put']);
+    expect(Object.keys(properties(json, 'keepers'))).toContain('secret');
+    expect(json.paths).toHaveProperty(['/rpc/secret_of']);
+  } finally {
+    await api.close();
+  }
 });
 
 test('names that no component may have are written otherwise, and the path as a URL has it', async () => {
