@@ -122,7 +122,7 @@ function ofNumber(condition: string): SchemaObject {
  * (line feeds), `\w` (which letters), or may differ.
  */
 export const isCommonPattern = (pattern: string): boolean =>
-  COMMON.test(pattern) && compiles(pattern) && !/^\*\*\*/.test(pattern);
+  COMMON.test(pattern) && compiles(pattern) && !/^\*\*\*|\(\?(?!:)/.test(pattern);
 
 const COMMON =
   /^(?:[A-Za-z0-9 _@#%&=:;,!~<>'"/-]|\\[.*+?^$()[\]{}|\\/]|\[\^?(?:[A-Za-z0-9 _@.+#%&=,;!~$*()?/]|\\[-.\]])+(?:-(?:[A-Za-z0-9])(?:[A-Za-z0-9 _@.+]|\\[-.\]])*)*-?\]|[()|^$*+?]|\{\d+(?:,\d*)?\})+$/;

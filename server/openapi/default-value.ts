@@ -4,8 +4,8 @@
 
 /** `'text'::type`, as PostgreSQL prints a constant of a type that has no syntax of its own. */
 const QUOTED = /^'((?:[^']|'')*)'(?:::[^']+)?$/;
-/** `42`, `'-1'::integer`, `(-1)`, `42.5`, `(0)::numeric`. */
-const NUMBER = /^\(?'?(-?\d+(?:\.\d+)?)'?\)?(?:::[a-z ]+)?$/;
+/** `42`, `42.5`, `'-1'::integer`, `(0)::numeric`, `('-0.5'::numeric)::double precision`. */
+const NUMBER = /^(?:(\d+(?:\.\d+)?)|'(-?\d+(?:\.\d+)?)'::[a-z ]+|\((.+)\)::[a-z ]+)$/;
 
 /** The text of a constant; null where the expression is something else. */
 export function constantText(expression: string): string | null {
@@ -15,7 +15,9 @@ export function constantText(expression: string): string | null {
 
 /** The value of a constant number; null where the expression is something else, or has more digits than a number. */
 export function constantNumber(expression: string): number | null {
-  const digits = NUMBER.exec(expression)?.[1];
+  const [, plain, quoted, inner] = NUMBER.exec(expression) ?? [];
+  if (inner !== undefined) return constantNumber(inner);
+  const digits = plain ?? quoted;
   if (digits === undefined) return null;
   const value = Number(digits);
   return Number.isSafeInteger(value) || digits.includes('.') ? value : null;
