@@ -58,7 +58,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],
   'postgres-migrations': ['server/modules/migrate.ts'],
-  'prom-client': ['server/observe/metrics.ts'],
+  'prom-client': ['server/observe'],
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   yaml: ['server/openapi/route.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],

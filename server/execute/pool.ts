@@ -27,7 +27,7 @@ export interface Lease {
   readonly trips: () => number;
   /** Parses the steps' statements anew at their next use. */
   readonly forget: (steps: readonly Step[]) => void;
-  /** What runs may change settings of the session: they are undone before the connection's next use. */
+  /** What runs from now on may change settings of the session: they are undone before the connection's next use. */
   readonly taint: () => void;
   /** Stops reading what the server sends, or goes on: a server whose rows nobody takes stops making them. */
   readonly pause: (paused: boolean) => void;
@@ -126,6 +126,7 @@ class Loan implements Lease {
   release(broken?: Error): void {
     if (this.#isOver) throw new Error('the connection was given back already');
     this.#isOver = true;
+    this.#member.backend.exchanger.settle();
     this.#giveBack(this.#member, broken);
   }
 }
