@@ -7,7 +7,15 @@ import { deepFreeze } from './freeze.ts';
 import { createGrantReader, type GrantReader } from './grants.ts';
 import { buildLineage, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
-import type { RawCatalog, RawColumn, RawId, RawMediaHandler, RawPolicy, RawRelation } from './raw.ts';
+import type {
+  RawCatalog,
+  RawCheck,
+  RawColumn,
+  RawId,
+  RawMediaHandler,
+  RawPolicy,
+  RawRelation,
+} from './raw.ts';
 import { buildRelationships, type LinkedRelation } from './relationships.ts';
 import { buildRoutine, compareOverloads } from './routines.ts';
 import {
@@ -15,6 +23,7 @@ import {
   type Column,
   type ComputedColumn,
   type MediaHandler,
+  type NamedType,
   type Policy,
   type Relation,
   type RelationKind,
@@ -69,6 +78,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
+    types: buildTypes(raw),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -100,6 +110,7 @@ const buildRelations = (
 ): ReadonlyMap<RawId, Relation> => {
   const columnsOf = groupBy(raw.columns, (column) => column.relation);
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
+  const checksOf = groupBy(raw.checks, (check) => check.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
   const computedOf = buildComputedColumns(raw, options, readGrants);
@@ -109,7 +120,10 @@ const buildRelations = (
     const names = columnNames(rawColumns);
     const nameColumns = (positions: readonly number[]) => positions.flatMap((p) => names.get(p) ?? []);
     const columns = new Map<string, Column>();
-    for (const column of rawColumns) columns.set(column.name, buildColumn(column, labels, readGrants));
+    const checks = groupBy(checksOf.get(row.id) ?? [], ({ position }) => position);
+    for (const column of rawColumns) {
+      columns.set(column.name, buildColumn(column, labels, checks.get(column.position) ?? [], readGrants));
+    }
     const computed = [...(computedOf.get(row.id) ?? [])].filter(([name]) => !columns.has(name));
     const keys = keysOf.get(row.id);
     relations.set(row.id, {
@@ -122,6 +136,7 @@ const buildRelations = (
       insertable: (row.writes & 8) !== 0,
       updatable: (row.writes & 4) !== 0,
       deletable: (row.writes & 16) !== 0,
+      fillsRows: row.fills_rows,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
       uniqueKeys: keys?.unique.map(nameColumns) ?? [],
       columns,
@@ -167,6 +182,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
 const buildColumn = (
   raw: RawColumn,
   labels: ReadonlyMap<RawId, readonly string[]>,
+  checks: readonly RawCheck[],
   readGrants: GrantReader,
 ): Column => ({
   name: raw.name,
@@ -180,6 +196,7 @@ const buildColumn = (
   generated: raw.generated === null ? null : GENERATED[raw.generated],
   identity: raw.identity === null ? null : IDENTITIES[raw.identity],
   enumLabels: (raw.enum === null ? undefined : labels.get(raw.enum)) ?? [],
+  checks: checks.map(({ expression }) => expression),
   grants: readGrants(raw.acl),
 });
 
@@ -228,6 +245,21 @@ const buildRoutines = (raw: RawCatalog, readGrants: GrantReader): Map<string, re
   }
   for (const overloads of byName.values()) overloads.sort(compareOverloads);
   return byName;
+};
+
+const buildTypes = (raw: RawCatalog): Map<string, NamedType> => {
+  const types = new Map<string, NamedType>();
+  for (const { type, schema, comment, labels } of raw.enums) {
+    types.set(type, { kind: 'enum', schema, comment, labels });
+  }
+  for (const { name, schema, comment, base, not_null, checks, attributes } of raw.types) {
+    const named: NamedType =
+      base === null
+        ? { kind: 'composite', schema, comment, attributes }
+        : { kind: 'domain', schema, comment, base, notNull: not_null, checks };
+    types.set(name, named);
+  }
+  return types;
 };
 
 const buildMediaHandler = (raw: RawMediaHandler): MediaHandler => ({

@@ -49,6 +49,7 @@ const PARTS = [
   'schemas',
   'relations',
   'columns',
+  'checks',
   'keys',
   'foreign-keys',
   'view-columns',
@@ -59,6 +60,7 @@ const PARTS = [
   'media-handlers',
   'roles',
   'enums',
+  'types',
   'publications',
 ] as const;
 

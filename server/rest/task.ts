@@ -12,14 +12,15 @@ import type { Session, SessionStatement } from '../query/session.ts';
 import { canonicalQuery } from '../request/parameter.ts';
 import { parseRequest } from '../request/parse.ts';
 import type { Body } from '../request/payload.ts';
+import type { Preconditions } from '../request/precondition.ts';
 import type { RawRequest } from '../request/raw.ts';
 import { type RequestShape, readShape } from '../request/shape.ts';
+import { withEntityTag } from '../response/entity-tag.ts';
 import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
 import type { Planned, Prepared } from './planned.ts';
-import { respondRoot } from './root.ts';
 
 /** A request that the database has to answer. */
 export interface Ready {
@@ -38,7 +39,7 @@ export const shapeOf = ({ settings }: Scene, raw: RawRequest, body: Body | null 
 export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {
   const { context, settings, catalog, identity } = scene;
   const { role } = identity;
-  return context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
+  return context.plans.get({ catalog, settings }, role, shape.key, () =>
     planRequest({ catalog, role, options: settings.config }, parseRequest(raw, shape, settings.options)),
   );
 }
@@ -46,14 +47,14 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
 /** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
 export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
   const { settings, identity } = scene;
-  const { plan, statements, id, binary } = planned;
+  const { plan, statements, key, binary } = planned;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
   return {
     session: sessionFor(scene, raw, plan, mostMs),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
-    key: id === null ? null : `${identity.role} ${id}`,
+    key,
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,
@@ -149,9 +150,25 @@ export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer
   return respond(plan, planned.headers, asked, executed, scene.settings.config.clientErrorVerbosity);
 }
 
-/** The answer that the catalog alone gives. */
-export function answerInfo({ catalog, identity, settings }: Scene, plan: InfoPlan): Answer {
-  return plan.kind === 'allow'
-    ? respondAllow(plan.allow)
-    : respondRoot(plan, catalog, identity.role, settings.config.openapiMode);
+/** A request that the catalog alone answers. */
+export interface InfoRequest {
+  readonly plan: InfoPlan;
+  readonly head: boolean;
+  readonly preconditions: Preconditions | null;
+}
+
+/** The answer that the catalog alone gives, under the preconditions of its request. Rejects with AURA130. */
+export async function answerInfo(
+  { context, catalog, identity, settings }: Scene,
+  { plan, head, preconditions }: InfoRequest,
+): Promise<Answer> {
+  if (plan.kind === 'allow') return respondAllow(plan.allow);
+  const described = await context.describe({
+    plan,
+    catalog,
+    role: identity.role,
+    config: settings.config,
+  });
+  const answer = withEntityTag(described, preconditions, true);
+  return head ? { ...answer, body: null } : answer;
 }

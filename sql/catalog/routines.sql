@@ -24,6 +24,7 @@ select
   rn.nspname as result_schema,
   r.typname as result_name,
   r.typtype = 'c' as result_is_row,
+  format_type(p.prorettype, null) as result_type,
   domain.id is not null as result_is_domain,
   p.provolatile as volatility,
   p.provariadic <> 0 as variadic,
