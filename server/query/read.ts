@@ -11,7 +11,6 @@ import type {
   SpreadColumn,
 } from '../plan/types.ts';
 import type { AggregateFunction, Range } from '../request/ast.ts';
-import { ALL_ROWS } from '../request/range.ts';
 import {
   cast,
   column,
@@ -30,6 +29,8 @@ export const RESULT = sql`pgrst_source`;
 
 /** As the plan's join conditions call it; no relation is likely to have the name. */
 const JUNCTION = 'pgrst_junction';
+
+const ALL_ROWS: Range = { offset: 0, limit: null };
 
 const AGGREGATES: Readonly<Record<AggregateFunction, Fragment>> = {
   sum: sql`sum`,
