@@ -71,7 +71,10 @@ const fieldItem = (column: Column): fc.Arbitrary<FieldItem> =>
       return { kind: 'field', ...found, cast: isCast ? found.cast : null, aggregate };
     });
 
-function itemOf(table: Table, depth: number): fc.Arbitrary<Item> {
+/** Drafts of reads of a table, with so many levels of embeds. */
+type DraftOf = (table: Table, depth: number) => fc.Arbitrary<Draft>;
+
+function itemOf(table: Table, depth: number, draftOf: DraftOf): fc.Arbitrary<Item> {
   const own: fc.Arbitrary<Item> = fc.oneof(
     { weight: 8, arbitrary: fc.oneof(...table.columns.map(fieldItem)) },
     { weight: 1, arbitrary: fc.constant<Item>({ kind: 'star' }) },
@@ -84,11 +87,11 @@ function itemOf(table: Table, depth: number): fc.Arbitrary<Item> {
   );
   const relationships = RELATIONSHIPS.filter(({ from }) => from === table.name);
   if (depth === 0 || relationships.length === 0) return own;
-  const embeds = relationships.map((relationship) => embedOf(relationship, depth - 1));
+  const embeds = relationships.map((relationship) => embedOf(relationship, depth - 1, draftOf));
   return fc.oneof({ weight: 5, arbitrary: own }, { weight: 3, arbitrary: fc.oneof(...embeds) });
 }
 
-const embedOf = (relationship: Relationship, depth: number): fc.Arbitrary<Item> =>
+const embedOf = (relationship: Relationship, depth: number, draftOf: DraftOf): fc.Arbitrary<Item> =>
   fc
     .record({
       alias: rarely(fc.constant('e'), 3),
@@ -132,17 +135,10 @@ const termOf = (columns: readonly Column[]): fc.Arbitrary<Term> =>
     nulls: fc.constantFrom(null, 'first' as const, 'last' as const),
   });
 
-const drafts = new WeakMap<Table, Map<number, fc.Arbitrary<Draft>>>();
-
-/** Arbitraries are many and alike: each is made once. */
-function draftOf(table: Table, depth: number): fc.Arbitrary<Draft> {
-  const known = drafts.get(table) ?? new Map<number, fc.Arbitrary<Draft>>();
-  drafts.set(table, known);
-  const before = known.get(depth);
-  if (before) return before;
-  const made = fc.record({
+const makeDraft = (table: Table, depth: number, draftOf: DraftOf): fc.Arbitrary<Draft> =>
+  fc.record({
     table: fc.constant(table),
-    items: fc.array(itemOf(table, depth), { minLength: 1, maxLength: depth === DEPTH ? 6 : 4 }),
+    items: fc.array(itemOf(table, depth, draftOf), { minLength: 1, maxLength: depth === DEPTH ? 6 : 4 }),
     where: fc.oneof(
       { weight: 2, arbitrary: fc.constant([]) },
       { weight: 3, arbitrary: fc.array(logicOf(table.columns), { minLength: 1, maxLength: 2 }) },
@@ -156,14 +152,29 @@ function draftOf(table: Table, depth: number): fc.Arbitrary<Draft> {
     ),
     groups: fc.nat(5).map((found) => found === 5),
   });
-  known.set(depth, made);
-  return made;
+
+/** Arbitraries are many and alike: each is made once. */
+function createDrafts(): DraftOf {
+  const made = new Map<string, fc.Arbitrary<Draft>>();
+  const draftOf: DraftOf = (table, depth) => {
+    const key = `${table.name} ${depth}`;
+    const draft = made.get(key) ?? makeDraft(table, depth, draftOf);
+    made.set(key, draft);
+    return draft;
+  };
+  return draftOf;
 }
+
+/** Drafts of the root's reads, by table. */
+const roots = (): fc.Arbitrary<Draft>[] => {
+  const draftOf = createDrafts();
+  return TABLES.map((table) => draftOf(table, DEPTH));
+};
 
 /** Anything that can be asked. */
 export const question: fc.Arbitrary<Question> = fc
   .record({
-    draft: fc.oneof(...TABLES.map((table) => draftOf(table, DEPTH))),
+    draft: fc.oneof(...roots()),
     user: fc.constantFrom(null, 'ada', 'bob'),
     format: fc.oneof(
       { weight: 5, arbitrary: fc.constant<Format>('array') },
