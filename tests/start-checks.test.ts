@@ -119,6 +119,7 @@ describe('the login role', () => {
     deletable: true,
     primaryKey: [],
     uniqueKeys: [],
+    checks: [],
     columns: new Map(),
     computedColumns: new Map(),
     grants: [],

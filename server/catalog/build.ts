@@ -5,8 +5,9 @@
 import { nameKey } from '../names.ts';
 import { deepFreeze } from './freeze.ts';
 import { createGrantReader, type GrantReader } from './grants.ts';
-import { buildLineage, type Lineage } from './lineage.ts';
+import { buildLineage, createNullJudge, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
+import { buildComposite, buildDomain } from './named-types.ts';
 import type { RawCatalog, RawColumn, RawId, RawMediaHandler, RawPolicy, RawRelation } from './raw.ts';
 import { buildRelationships, type LinkedRelation } from './relationships.ts';
 import { buildRoutine, compareOverloads } from './routines.ts';
@@ -69,6 +70,10 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
+    domains: new Map(raw.domains.map((domain) => [nameKey(domain.schema, domain.name), buildDomain(domain)])),
+    composites: new Map(
+      raw.composites.map((type) => [nameKey(type.schema, type.name), buildComposite(type)]),
+    ),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -100,6 +105,8 @@ const buildRelations = (
 ): ReadonlyMap<RawId, Relation> => {
   const columnsOf = groupBy(raw.columns, (column) => column.relation);
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
+  const checksOf = groupBy(raw.checks, (check) => check.relation);
+  const isProven = createNullJudge(raw.view_columns);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
   const computedOf = buildComputedColumns(raw, options, readGrants);
@@ -109,7 +116,10 @@ const buildRelations = (
     const names = columnNames(rawColumns);
     const nameColumns = (positions: readonly number[]) => positions.flatMap((p) => names.get(p) ?? []);
     const columns = new Map<string, Column>();
-    for (const column of rawColumns) columns.set(column.name, buildColumn(column, labels, readGrants));
+    for (const column of rawColumns) {
+      const neverNull = isView(KINDS[row.kind]) ? isProven(row.id, column.position) : column.never_null;
+      columns.set(column.name, buildColumn(column, neverNull, labels, readGrants));
+    }
     const computed = [...(computedOf.get(row.id) ?? [])].filter(([name]) => !columns.has(name));
     const keys = keysOf.get(row.id);
     relations.set(row.id, {
@@ -124,6 +134,12 @@ const buildRelations = (
       deletable: (row.writes & 16) !== 0,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
       uniqueKeys: keys?.unique.map(nameColumns) ?? [],
+      checks: (checksOf.get(row.id) ?? []).map(({ name, expression, validated, columns: positions }) => ({
+        name,
+        columns: nameColumns(positions),
+        expression,
+        validated,
+      })),
       columns,
       computedColumns: new Map(computed),
       grants: readGrants(row.acl),
@@ -166,6 +182,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
 
 const buildColumn = (
   raw: RawColumn,
+  neverNull: boolean,
   labels: ReadonlyMap<RawId, readonly string[]>,
   readGrants: GrantReader,
 ): Column => ({
@@ -173,6 +190,7 @@ const buildColumn = (
   position: raw.position,
   comment: raw.comment,
   nullable: raw.nullable,
+  neverNull,
   type: raw.type,
   declaredType: raw.declared_type,
   maxLength: raw.max_length,

@@ -50,6 +50,7 @@ const PARTS = [
   'relations',
   'columns',
   'keys',
+  'checks',
   'foreign-keys',
   'view-columns',
   'policies',
@@ -59,6 +60,8 @@ const PARTS = [
   'media-handlers',
   'roles',
   'enums',
+  'domains',
+  'composites',
   'publications',
 ] as const;
 

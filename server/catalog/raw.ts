@@ -17,6 +17,7 @@ export interface RawCatalog {
   readonly relations: readonly RawRelation[];
   readonly columns: readonly RawColumn[];
   readonly keys: readonly RawKey[];
+  readonly checks: readonly RawCheck[];
   readonly foreign_keys: readonly RawForeignKey[];
   readonly view_columns: readonly RawViewColumn[];
   readonly policies: readonly RawPolicy[];
@@ -26,6 +27,8 @@ export interface RawCatalog {
   readonly media_handlers: readonly RawMediaHandler[];
   readonly roles: readonly RawRole[];
   readonly enums: readonly RawEnum[];
+  readonly domains: readonly RawDomain[];
+  readonly composites: readonly RawComposite[];
   readonly publications: readonly RawPublication[];
 }
 
@@ -56,6 +59,8 @@ export interface RawColumn {
   readonly position: number;
   readonly comment: string | null;
   readonly nullable: boolean;
+  /** Declared and validated; of views without meaning. */
+  readonly never_null: boolean;
   readonly type: string;
   readonly declared_type: string;
   readonly max_length: number | null;
@@ -73,6 +78,17 @@ export interface RawKey {
   readonly columns: readonly number[];
 }
 
+export interface RawDomainCheck {
+  readonly name: string;
+  readonly expression: string;
+  readonly validated: boolean;
+}
+
+export interface RawCheck extends RawDomainCheck {
+  readonly relation: RawId;
+  readonly columns: readonly number[];
+}
+
 export interface RawForeignKey {
   readonly name: string;
   readonly source: RawId;
@@ -84,9 +100,11 @@ export interface RawForeignKey {
 export interface RawViewColumn {
   readonly view: RawId;
   readonly position: number;
-  /** The relation and column right behind it, which may be a view's again. */
-  readonly relation: RawId;
-  readonly column: number;
+  /** The relation and column right behind it, which may be a view's again; null = an expression. */
+  readonly relation: RawId | null;
+  readonly column: number | null;
+  /** Nulls: none, as in the column behind, possible. */
+  readonly nulls: 'n' | 'b' | 'p';
 }
 
 export interface RawPolicy {
@@ -112,6 +130,8 @@ export interface RawRoutine {
   readonly returns_set: boolean;
   readonly result_schema: string;
   readonly result_name: string;
+  /** As it was declared. */
+  readonly result_type: string;
   readonly result_is_row: boolean;
   readonly result_is_domain: boolean;
   readonly volatility: 'i' | 's' | 'v';
@@ -165,6 +185,27 @@ export interface RawEnum {
   readonly schema: string;
   readonly name: string;
   readonly labels: readonly string[];
+}
+
+export interface RawDomain {
+  readonly schema: string;
+  readonly name: string;
+  readonly comment: string | null;
+  readonly base: string;
+  readonly not_null: boolean;
+  readonly default: string | null;
+  readonly checks: readonly RawDomainCheck[];
+}
+
+export interface RawComposite {
+  readonly schema: string;
+  readonly name: string;
+  readonly comment: string | null;
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly comment: string | null;
+  }[];
 }
 
 export interface RawPublication {

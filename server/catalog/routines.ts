@@ -33,7 +33,9 @@ export const buildRoutine = (raw: RawRoutine, readGrants: GrantReader): Routine 
       kind: isComposite ? 'composite' : 'scalar',
       setOf: raw.returns_set,
       type: { schema: raw.result_schema, name: raw.result_name },
+      declaredType: raw.result_type,
       isDomain: isComposite && raw.result_is_domain,
+      columns: buildOutputs(raw),
     },
     volatility: VOLATILITIES[raw.volatility],
     variadic: raw.variadic,
@@ -57,6 +59,12 @@ const buildParameters = (raw: RawRoutine): readonly RoutineParameter[] => {
     variadic: mode === 'v',
   }));
 };
+
+const buildOutputs = (raw: RawRoutine): Routine['returns']['columns'] =>
+  raw.types.flatMap((type, i) => {
+    const mode = raw.modes?.[i] ?? 'i';
+    return mode === 'i' || mode === 'v' ? [] : [{ name: raw.names?.[i] ?? '', type }];
+  });
 
 const isCallable = (parameters: readonly RoutineParameter[]): boolean => {
   const [first] = parameters;

@@ -25,6 +25,10 @@ export interface Catalog {
   readonly roles: ReadonlyMap<string, Role>;
   /** Enums of any schema, keyed by nameKey; labels in order. */
   readonly enums: ReadonlyMap<string, readonly string[]>;
+  /** Domains of any schema, keyed by nameKey. */
+  readonly domains: ReadonlyMap<string, Domain>;
+  /** Composite types of any schema, keyed by nameKey; the rows of relations are not among them. */
+  readonly composites: ReadonlyMap<string, Composite>;
   /** Publications by name, with the exposed tables they hold. */
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
@@ -52,6 +56,8 @@ export interface Relation {
   readonly primaryKey: readonly string[];
   /** Column lists of unique constraints, primary key excluded. */
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** Check constraints, by name. */
+  readonly checks: readonly Check[];
   /** In the order of the table. */
   readonly columns: ReadonlyMap<string, Column>;
   /** Functions over one row of the relation that read like columns of it, by name; none that a column hides. */
@@ -65,7 +71,13 @@ export interface Column {
   /** `attnum`. */
   readonly position: number;
   readonly comment: string | null;
+  /** As it was declared: a view's columns are nullable unless their type is a domain that is not. */
   readonly nullable: boolean;
+  /**
+   * No row that is read holds null in it: declared so, or, of a view's column, proven from its query (nothing but a
+   * column that is NOT NULL, a count or a constant, and no outer join or grouping set in between).
+   */
+  readonly neverNull: boolean;
   /** The type without its length; of a domain over a built-in type the base type: `character varying`, `integer`, `test.enum`. */
   readonly type: string;
   /** The declared type with its length: `character varying(20)`, `public.email` for a domain. */
@@ -80,6 +92,44 @@ export interface Column {
   readonly enumLabels: readonly string[];
   /** Grants on the column itself, beyond those on the relation. */
   readonly grants: readonly Grant[];
+}
+
+export interface DomainCheck {
+  readonly name: string;
+  /** As PostgreSQL prints it, without the word check: `(length(name) > 0)`; a domain's value is `VALUE`. */
+  readonly expression: string;
+  /** False: not all that is stored has been checked (`not valid`), or nothing is (`not enforced`). */
+  readonly validated: boolean;
+}
+
+export interface Check extends DomainCheck {
+  /** The columns that it speaks of, by name. */
+  readonly columns: readonly string[];
+}
+
+export interface Domain {
+  readonly name: QualifiedName;
+  readonly comment: string | null;
+  /** The declared type one level down, which may be a domain again: `character varying(30)`. */
+  readonly baseType: string;
+  readonly notNull: boolean;
+  /** The default's expression. */
+  readonly default: string | null;
+  readonly checks: readonly DomainCheck[];
+}
+
+export interface Composite {
+  readonly name: QualifiedName;
+  readonly comment: string | null;
+  readonly attributes: readonly CompositeAttribute[];
+}
+
+/** Nothing keeps an attribute from being null. */
+export interface CompositeAttribute {
+  readonly name: string;
+  /** As `Column.declaredType`. */
+  readonly type: string;
+  readonly comment: string | null;
 }
 
 /** A function over one row of a relation that does not return a set: `select=full_name` calls it. */
@@ -191,8 +241,12 @@ export interface RoutineResult {
   readonly setOf: boolean;
   /** The returned type; of a table's row type the table's name. */
   readonly type: QualifiedName;
+  /** The returned type as it was declared: `bigint[]`, `public.email`, `record`. */
+  readonly declaredType: string;
   /** A domain over a composite type. */
   readonly isDomain: boolean;
+  /** OUT, INOUT and TABLE parameters, in order; empty where the type says it all. Names may be empty. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
 }
 
 /** An implicit cast by function between a domain and json or text. */

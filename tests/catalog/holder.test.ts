@@ -17,6 +17,8 @@ const catalogOf = (serverVersion: number): Catalog => ({
   representations: new Map(),
   mediaHandlers: [],
   roles: new Map(),
+  domains: new Map(),
+  composites: new Map(),
   enums: new Map(),
   publications: new Map(),
   schemaComments: new Map(),

@@ -21,6 +21,7 @@ const relation = (kind: RelationKind, facts: Partial<Relation> = {}): Relation =
   deletable: true,
   primaryKey: [],
   uniqueKeys: [],
+  checks: [],
   columns: new Map(),
   computedColumns: new Map(),
   grants: [],

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadCatalog } from '../../server/catalog/load.ts';
 import { nameKey } from '../../server/names.ts';
+import { createDatabase } from '../support/database.ts';
+import { connectCatalog } from './connect.ts';
 import { column, loadPublisher, type PublisherFixture, relation } from './fixture.ts';
 
 let fixture: PublisherFixture;
@@ -69,6 +72,42 @@ describe('relations', () => {
     ['label_list', []],
   ])('the primary key of %s is %j', (name, key) => {
     expect(relation(fixture.catalog, name).primaryKey).toEqual(key);
+  });
+
+  test('check constraints tell their columns and their expression', async () => {
+    const other = await createDatabase(`
+      create table public.checked (a int, b int, constraint positive check (a > 0), check (a < b));
+      alter table public.checked add constraint later check (b < 100) not valid;
+      create domain public.year as smallint default 2000 not null check (value between 1900 and 2100);
+      comment on domain public.year is 'Of our era';
+      create type public.point3 as (x real, y real, z public.year);
+      comment on column public.point3.z is 'When';`);
+    const connection = await connectCatalog(other.uri);
+    const catalog = await loadCatalog(connection.query, {
+      schemas: ['public'],
+      extraSearchPath: [],
+      hoistedSettings: [],
+    });
+    await connection.close();
+    await other.close();
+    expect(catalog.relations.get(nameKey('public', 'checked'))?.checks).toEqual([
+      { name: 'checked_check', columns: ['a', 'b'], expression: '(a < b)', validated: true },
+      { name: 'later', columns: ['b'], expression: '(b < 100)', validated: false },
+      { name: 'positive', columns: ['a'], expression: '(a > 0)', validated: true },
+    ]);
+    expect(catalog.domains.get(nameKey('public', 'year'))).toEqual({
+      name: { schema: 'public', name: 'year' },
+      comment: 'Of our era',
+      baseType: 'smallint',
+      notNull: true,
+      default: '2000',
+      checks: [{ name: 'year_check', expression: '((VALUE >= 1900) AND (VALUE <= 2100))', validated: true }],
+    });
+    expect(catalog.composites.get(nameKey('public', 'point3'))?.attributes).toEqual([
+      { name: 'x', type: 'real', comment: null },
+      { name: 'y', type: 'real', comment: null },
+      { name: 'z', type: 'public.year', comment: 'When' },
+    ]);
   });
 
   test('unique constraints are listed without the primary key', () => {

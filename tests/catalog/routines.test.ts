@@ -76,20 +76,41 @@ describe('routines', () => {
       kind: 'composite',
       setOf: false,
       type: { schema: 'api', name: 'measure' },
+      declaredType: 'api.checked_measure',
+      columns: [],
       isDomain: true,
     });
     expect(only('mailed').returns).toEqual({
       kind: 'scalar',
       setOf: false,
       type: { schema: 'pg_catalog', name: 'text' },
+      declaredType: 'public.work_email',
+      columns: [],
       isDomain: false,
     });
     expect(only('serial').returns).toEqual({
       kind: 'composite',
       setOf: true,
       type: { schema: 'api', name: 'books' },
+      declaredType: 'api.books',
+      columns: [],
       isDomain: false,
     });
+  });
+
+  test("outputs are the result's columns", () => {
+    expect(only('outs').returns).toMatchObject({
+      declaredType: 'record',
+      columns: [
+        { name: 'total', type: 'integer' },
+        { name: 'inOut', type: 'text' },
+      ],
+    });
+    expect(only('table_of').returns.columns).toEqual([
+      { name: 'a', type: 'integer' },
+      { name: 'b', type: 'text' },
+    ]);
+    expect(only('many').returns).toMatchObject({ declaredType: 'text', columns: [] });
   });
 
   test('isolation, hoisted settings, volatility and security definer are known', () => {
