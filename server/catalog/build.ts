@@ -7,8 +7,15 @@ import { deepFreeze } from './freeze.ts';
 import { createGrantReader, type GrantReader } from './grants.ts';
 import { buildLineage, createNullJudge, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
-import { buildComposite, buildDomain } from './named-types.ts';
-import type { RawCatalog, RawColumn, RawId, RawMediaHandler, RawPolicy, RawRelation } from './raw.ts';
+import type {
+  RawCatalog,
+  RawCheck,
+  RawColumn,
+  RawId,
+  RawMediaHandler,
+  RawPolicy,
+  RawRelation,
+} from './raw.ts';
 import { buildRelationships, type LinkedRelation } from './relationships.ts';
 import { buildRoutine, compareOverloads } from './routines.ts';
 import {
@@ -16,6 +23,7 @@ import {
   type Column,
   type ComputedColumn,
   type MediaHandler,
+  type NamedType,
   type Policy,
   type Relation,
   type RelationKind,
@@ -70,10 +78,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
-    domains: new Map(raw.domains.map((domain) => [nameKey(domain.schema, domain.name), buildDomain(domain)])),
-    composites: new Map(
-      raw.composites.map((type) => [nameKey(type.schema, type.name), buildComposite(type)]),
-    ),
+    types: buildTypes(raw),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -105,8 +110,8 @@ const buildRelations = (
 ): ReadonlyMap<RawId, Relation> => {
   const columnsOf = groupBy(raw.columns, (column) => column.relation);
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
-  const checksOf = groupBy(raw.checks, (check) => check.relation);
   const isProven = createNullJudge(raw.view_columns);
+  const checksOf = groupBy(raw.checks, (check) => check.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
   const computedOf = buildComputedColumns(raw, options, readGrants);
@@ -116,9 +121,11 @@ const buildRelations = (
     const names = columnNames(rawColumns);
     const nameColumns = (positions: readonly number[]) => positions.flatMap((p) => names.get(p) ?? []);
     const columns = new Map<string, Column>();
+    const checks = groupBy(checksOf.get(row.id) ?? [], ({ position }) => position);
     for (const column of rawColumns) {
       const neverNull = isView(KINDS[row.kind]) ? isProven(row.id, column.position) : column.never_null;
-      columns.set(column.name, buildColumn(column, neverNull, labels, readGrants));
+      const own = checks.get(column.position) ?? [];
+      columns.set(column.name, buildColumn(column, neverNull, labels, own, readGrants));
     }
     const computed = [...(computedOf.get(row.id) ?? [])].filter(([name]) => !columns.has(name));
     const keys = keysOf.get(row.id);
@@ -132,14 +139,9 @@ const buildRelations = (
       insertable: (row.writes & 8) !== 0,
       updatable: (row.writes & 4) !== 0,
       deletable: (row.writes & 16) !== 0,
+      fillsRows: row.fills_rows,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
       uniqueKeys: keys?.unique.map(nameColumns) ?? [],
-      checks: (checksOf.get(row.id) ?? []).map(({ name, expression, validated, columns: positions }) => ({
-        name,
-        columns: nameColumns(positions),
-        expression,
-        validated,
-      })),
       columns,
       computedColumns: new Map(computed),
       grants: readGrants(row.acl),
@@ -184,6 +186,7 @@ const buildColumn = (
   raw: RawColumn,
   neverNull: boolean,
   labels: ReadonlyMap<RawId, readonly string[]>,
+  checks: readonly RawCheck[],
   readGrants: GrantReader,
 ): Column => ({
   name: raw.name,
@@ -198,6 +201,7 @@ const buildColumn = (
   generated: raw.generated === null ? null : GENERATED[raw.generated],
   identity: raw.identity === null ? null : IDENTITIES[raw.identity],
   enumLabels: (raw.enum === null ? undefined : labels.get(raw.enum)) ?? [],
+  checks: checks.map(({ expression }) => expression),
   grants: readGrants(raw.acl),
 });
 
@@ -246,6 +250,21 @@ const buildRoutines = (raw: RawCatalog, readGrants: GrantReader): Map<string, re
   }
   for (const overloads of byName.values()) overloads.sort(compareOverloads);
   return byName;
+};
+
+const buildTypes = (raw: RawCatalog): Map<string, NamedType> => {
+  const types = new Map<string, NamedType>();
+  for (const { type, schema, comment, labels } of raw.enums) {
+    types.set(type, { kind: 'enum', schema, comment, labels });
+  }
+  for (const { name, schema, comment, base, not_null, checks, attributes } of raw.types) {
+    const named: NamedType =
+      base === null
+        ? { kind: 'composite', schema, comment, attributes }
+        : { kind: 'domain', schema, comment, base, notNull: not_null, checks };
+    types.set(name, named);
+  }
+  return types;
 };
 
 const buildMediaHandler = (raw: RawMediaHandler): MediaHandler => ({

@@ -49,8 +49,8 @@ const PARTS = [
   'schemas',
   'relations',
   'columns',
-  'keys',
   'checks',
+  'keys',
   'foreign-keys',
   'view-columns',
   'policies',
@@ -60,8 +60,7 @@ const PARTS = [
   'media-handlers',
   'roles',
   'enums',
-  'domains',
-  'composites',
+  'types',
   'publications',
 ] as const;
 

@@ -16,8 +16,8 @@ export interface RawCatalog {
   readonly schemas: readonly RawSchema[];
   readonly relations: readonly RawRelation[];
   readonly columns: readonly RawColumn[];
-  readonly keys: readonly RawKey[];
   readonly checks: readonly RawCheck[];
+  readonly keys: readonly RawKey[];
   readonly foreign_keys: readonly RawForeignKey[];
   readonly view_columns: readonly RawViewColumn[];
   readonly policies: readonly RawPolicy[];
@@ -27,8 +27,7 @@ export interface RawCatalog {
   readonly media_handlers: readonly RawMediaHandler[];
   readonly roles: readonly RawRole[];
   readonly enums: readonly RawEnum[];
-  readonly domains: readonly RawDomain[];
-  readonly composites: readonly RawComposite[];
+  readonly types: readonly RawType[];
   readonly publications: readonly RawPublication[];
 }
 
@@ -50,6 +49,7 @@ export interface RawRelation {
   readonly security_invoker: boolean;
   /** Bits: 4 update, 8 insert, 16 delete. */
   readonly writes: number;
+  readonly fills_rows: boolean;
   readonly acl: RawAcl;
 }
 
@@ -72,20 +72,15 @@ export interface RawColumn {
   readonly acl: RawAcl | null;
 }
 
+export interface RawCheck {
+  readonly relation: RawId;
+  readonly position: number;
+  readonly expression: string;
+}
+
 export interface RawKey {
   readonly relation: RawId;
   readonly is_primary: boolean;
-  readonly columns: readonly number[];
-}
-
-export interface RawDomainCheck {
-  readonly name: string;
-  readonly expression: string;
-  readonly validated: boolean;
-}
-
-export interface RawCheck extends RawDomainCheck {
-  readonly relation: RawId;
   readonly columns: readonly number[];
 }
 
@@ -130,10 +125,9 @@ export interface RawRoutine {
   readonly returns_set: boolean;
   readonly result_schema: string;
   readonly result_name: string;
-  /** As it was declared. */
-  readonly result_type: string;
   readonly result_is_row: boolean;
   readonly result_is_domain: boolean;
+  readonly result_type: string;
   readonly volatility: 'i' | 's' | 'v';
   readonly variadic: boolean;
   readonly security_definer: boolean;
@@ -182,25 +176,21 @@ export interface RawRole {
 
 export interface RawEnum {
   readonly id: RawId;
+  readonly type: string;
+  readonly comment: string | null;
   readonly schema: string;
   readonly name: string;
   readonly labels: readonly string[];
 }
 
-export interface RawDomain {
-  readonly schema: string;
+/** A domain, which has a base, or a composite type. */
+export interface RawType {
   readonly name: string;
+  readonly schema: string;
   readonly comment: string | null;
-  readonly base: string;
+  readonly base: string | null;
   readonly not_null: boolean;
-  readonly default: string | null;
-  readonly checks: readonly RawDomainCheck[];
-}
-
-export interface RawComposite {
-  readonly schema: string;
-  readonly name: string;
-  readonly comment: string | null;
+  readonly checks: readonly string[];
   readonly attributes: readonly {
     readonly name: string;
     readonly type: string;

@@ -25,10 +25,8 @@ export interface Catalog {
   readonly roles: ReadonlyMap<string, Role>;
   /** Enums of any schema, keyed by nameKey; labels in order. */
   readonly enums: ReadonlyMap<string, readonly string[]>;
-  /** Domains of any schema, keyed by nameKey. */
-  readonly domains: ReadonlyMap<string, Domain>;
-  /** Composite types of any schema, keyed by nameKey; the rows of relations are not among them. */
-  readonly composites: ReadonlyMap<string, Composite>;
+  /** Types that users defined, of any schema, keyed by the text that stands for them as a type: `public.email`. */
+  readonly types: ReadonlyMap<string, NamedType>;
   /** Publications by name, with the exposed tables they hold. */
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
@@ -52,12 +50,12 @@ export interface Relation {
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;
+  /** A trigger before each row's insert may fill in what a request leaves out. */
+  readonly fillsRows: boolean;
   /** Names of the primary key's columns, sorted by name; a view has those it shows of its base table. Empty = none. */
   readonly primaryKey: readonly string[];
   /** Column lists of unique constraints, primary key excluded. */
   readonly uniqueKeys: readonly (readonly string[])[];
-  /** Check constraints, by name. */
-  readonly checks: readonly Check[];
   /** In the order of the table. */
   readonly columns: ReadonlyMap<string, Column>;
   /** Functions over one row of the relation that read like columns of it, by name; none that a column hides. */
@@ -90,44 +88,40 @@ export interface Column {
   readonly identity: 'always' | 'by default' | null;
   /** Labels where the type is an enum (or a domain over one), else empty. */
   readonly enumLabels: readonly string[];
+  /** Expressions of the check constraints that speak of this column alone, as PostgreSQL prints them. */
+  readonly checks: readonly string[];
   /** Grants on the column itself, beyond those on the relation. */
   readonly grants: readonly Grant[];
 }
 
-export interface DomainCheck {
+/** A type that a user defined. Types are named by the text that PostgreSQL prints for them, with their schema. */
+export type NamedType =
+  | {
+      readonly kind: 'enum';
+      readonly schema: string;
+      readonly comment: string | null;
+      readonly labels: readonly string[];
+    }
+  | {
+      readonly kind: 'domain';
+      readonly schema: string;
+      readonly comment: string | null;
+      /** With its length. */
+      readonly base: string;
+      readonly notNull: boolean;
+      /** As PostgreSQL prints them, with `VALUE` for the value. */
+      readonly checks: readonly string[];
+    }
+  | {
+      readonly kind: 'composite';
+      readonly schema: string;
+      readonly comment: string | null;
+      readonly attributes: readonly Attribute[];
+    };
+
+/** An attribute of a composite type. */
+export interface Attribute {
   readonly name: string;
-  /** As PostgreSQL prints it, without the word check: `(length(name) > 0)`; a domain's value is `VALUE`. */
-  readonly expression: string;
-  /** False: not all that is stored has been checked (`not valid`), or nothing is (`not enforced`). */
-  readonly validated: boolean;
-}
-
-export interface Check extends DomainCheck {
-  /** The columns that it speaks of, by name. */
-  readonly columns: readonly string[];
-}
-
-export interface Domain {
-  readonly name: QualifiedName;
-  readonly comment: string | null;
-  /** The declared type one level down, which may be a domain again: `character varying(30)`. */
-  readonly baseType: string;
-  readonly notNull: boolean;
-  /** The default's expression. */
-  readonly default: string | null;
-  readonly checks: readonly DomainCheck[];
-}
-
-export interface Composite {
-  readonly name: QualifiedName;
-  readonly comment: string | null;
-  readonly attributes: readonly CompositeAttribute[];
-}
-
-/** Nothing keeps an attribute from being null. */
-export interface CompositeAttribute {
-  readonly name: string;
-  /** As `Column.declaredType`. */
   readonly type: string;
   readonly comment: string | null;
 }
@@ -241,12 +235,12 @@ export interface RoutineResult {
   readonly setOf: boolean;
   /** The returned type; of a table's row type the table's name. */
   readonly type: QualifiedName;
-  /** The returned type as it was declared: `bigint[]`, `public.email`, `record`. */
-  readonly declaredType: string;
   /** A domain over a composite type. */
   readonly isDomain: boolean;
-  /** OUT, INOUT and TABLE parameters, in order; empty where the type says it all. Names may be empty. */
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** The type as it is declared, domains included: `public.email`, `text[]`, `record`. */
+  readonly declaredType: string;
+  /** What OUT, INOUT and TABLE parameters make of the result; empty = there are none. */
+  readonly outputs: readonly { readonly name: string; readonly type: string }[];
 }
 
 /** An implicit cast by function between a domain and json or text. */

@@ -125,7 +125,6 @@ const narrowRelation = (relation: Relation, judge: Judge): Relation | null => {
     deletable: relation.deletable && may('DELETE'),
     primaryKey: isSeen(relation.primaryKey) ? relation.primaryKey : [],
     uniqueKeys: relation.uniqueKeys.filter(isSeen),
-    checks: relation.checks.filter((check) => isSeen(check.columns)),
     columns,
     computedColumns: new Map(computed),
   };

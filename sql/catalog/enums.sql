@@ -1,6 +1,8 @@
 -- Enum types of every schema, labels in order.
 select
   t.oid as id,
+  format_type(t.oid, null) as type,
+  obj_description(t.oid, 'pg_type') as comment,
   n.nspname as schema,
   t.typname as name,
   array_agg(e.enumlabel order by e.enumsortorder) as labels

@@ -1,6 +1,6 @@
 -- Functions of the exposed schemas ($1) but triggers. Parameters come as PostgreSQL keeps them: `types` of all
 -- parameters, `names` and `modes` likewise or null, `defaults` = how many of the last inputs have one.
--- The result looks through domains; of a row type it is the relation's name. `result_type` does not. `settings` are those named in $3.
+-- The result looks through domains; of a row type it is the relation's name. `settings` are those named in $3.
 with recursive
 domain_step (id, base) as (
   select oid, typbasetype from pg_type where typtype = 'd'
@@ -23,8 +23,8 @@ select
   p.proretset as returns_set,
   rn.nspname as result_schema,
   r.typname as result_name,
-  format_type(p.prorettype, null) as result_type,
   r.typtype = 'c' as result_is_row,
+  format_type(p.prorettype, null) as result_type,
   domain.id is not null as result_is_domain,
   p.provolatile as volatility,
   p.provariadic <> 0 as variadic,

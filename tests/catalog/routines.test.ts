@@ -77,7 +77,7 @@ describe('routines', () => {
       setOf: false,
       type: { schema: 'api', name: 'measure' },
       declaredType: 'api.checked_measure',
-      columns: [],
+      outputs: [],
       isDomain: true,
     });
     expect(only('mailed').returns).toEqual({
@@ -85,7 +85,7 @@ describe('routines', () => {
       setOf: false,
       type: { schema: 'pg_catalog', name: 'text' },
       declaredType: 'public.work_email',
-      columns: [],
+      outputs: [],
       isDomain: false,
     });
     expect(only('serial').returns).toEqual({
@@ -93,7 +93,7 @@ describe('routines', () => {
       setOf: true,
       type: { schema: 'api', name: 'books' },
       declaredType: 'api.books',
-      columns: [],
+      outputs: [],
       isDomain: false,
     });
   });
@@ -101,16 +101,16 @@ describe('routines', () => {
   test("outputs are the result's columns", () => {
     expect(only('outs').returns).toMatchObject({
       declaredType: 'record',
-      columns: [
+      outputs: [
         { name: 'total', type: 'integer' },
         { name: 'inOut', type: 'text' },
       ],
     });
-    expect(only('table_of').returns.columns).toEqual([
+    expect(only('table_of').returns.outputs).toEqual([
       { name: 'a', type: 'integer' },
       { name: 'b', type: 'text' },
     ]);
-    expect(only('many').returns).toMatchObject({ declaredType: 'text', columns: [] });
+    expect(only('many').returns).toMatchObject({ declaredType: 'text', outputs: [] });
   });
 
   test('isolation, hoisted settings, volatility and security definer are known', () => {
