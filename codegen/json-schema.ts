@@ -110,8 +110,12 @@ const readReference = (pointer: unknown, { root, path }: Context): JsonShape =>
     ? ANY
     : readSchema(resolve(pointer, root), { root, path: [...path, pointer] });
 
+const TYPE_OF = /^\(*jsonb?_typeof\((?:"(?:[^"]|"")+"|\w+)\) = '(\w+)'::text\)*$/;
+
 /** The shape that a check constraint keeps a JSON column to; null where the expression is another. */
 export const shapeInCheck = (expression: string): JsonShape | null => {
+  const type = TYPE_OF.exec(expression)?.[1];
+  if (type !== undefined) return readType(type, {}, { root: {}, path: [] });
   const text = CALL.exec(expression)?.[1]?.replaceAll("''", "'");
   if (text === undefined) return null;
   const schema: unknown = JSON.parse(text);

@@ -94,7 +94,7 @@ const readLength = (draft: Draft, operator: string, limit: number): void => {
 
 const readCondition = (draft: Draft, condition: string, value: string): void => {
   const match = (pattern: string): RegExpExecArray | null => new RegExp(`^${pattern}$`, 's').exec(condition);
-  const list = match(String.raw`${value} = ANY \(\(?ARRAY\[(.*)\]\)?(?:::[\w ]+\[\])?\)`)?.[1];
+  const list = match(String.raw`${value} = ANY \(\(?ARRAY\[(.*?)\]\)?(?:::[\w ]+\[\])?\)`)?.[1];
   const same = match(`${value} = ${TEXT}`)?.[1];
   const bound = match(`${value} (>=|<=|>|<|=) ${NUMBER}`);
   const length = match(String.raw`(?:char_length|character_length|length)\(${value}\) (>=|<=|>|<|=) (\d+)`);

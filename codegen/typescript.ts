@@ -36,7 +36,7 @@ type Schemas = Omit<Database, "__InternalSupabase">;
 type DefaultSchema = Schemas[@default@];
 type Relations<S extends keyof Schemas> = Schemas[S]["Tables"] & Schemas[S]["Views"];
 
-/** A row that is read: \`Tables<"tasks">\`, or \`Tables<{ schema: "archive" }, "letters">\`. */
+/** A row that is read: \`Tables<"tasks">\`, or \`Tables<{ schema: "other" }, "items">\`. */
 export type Tables<
   At extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"]) | { schema: keyof Schemas },
   Name extends At extends { schema: infer S extends keyof Schemas } ? keyof Relations<S> : never = never,
