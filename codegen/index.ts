@@ -1,8 +1,11 @@
 /**
  * Code from the catalog. A target is a function from the model to text, and one line here.
  */
+import { printDart } from './dart.ts';
+import { printGo } from './go.ts';
 import { printMermaid } from './mermaid.ts';
 import type { Model } from './model.ts';
+import { printPython } from './python.ts';
 import { printSvg } from './svg.ts';
 import { printTypeScript } from './typescript.ts';
 import { printZod } from './zod.ts';
@@ -39,4 +42,7 @@ export const targets: ReadonlyMap<string, Target> = new Map<string, Target>([
       print: (model, { format }) => (format === 'svg' ? printSvg(model) : printMermaid(model)),
     },
   ],
+  ['python', { summary: 'Python: pydantic models', formats: ['py'], print: printPython }],
+  ['dart', { summary: 'Dart: classes with fromJson and toJson', formats: ['dart'], print: printDart }],
+  ['go', { summary: 'Go: structs with JSON tags', formats: ['go'], print: printGo }],
 ]);

@@ -28,6 +28,14 @@ describe.each(['shop', 'tracks'])('%s', (name) => {
     await expect(print(name, 'zod')).toMatchFileSnapshot(golden(`${name}.zod.ts`));
   });
 
+  test.each([
+    ['python', 'py'],
+    ['dart', 'dart'],
+    ['go', 'go'],
+  ])('as %s', async (target, end) => {
+    await expect(print(name, target)).toMatchFileSnapshot(golden(`${name}.${end}`));
+  });
+
   test('as a diagram', async () => {
     await expect(print(name, 'erd')).toMatchFileSnapshot(golden(`${name}.mermaid`));
     await expect(print(name, 'erd', { format: 'svg' })).toMatchFileSnapshot(golden(`${name}.svg`));
