@@ -54,14 +54,14 @@ if hasattr(made, 'LinesInsert'):
         raise SystemExit(f'{wrong} was accepted')
 `;
 
-test.each(['shop', 'tracks'])('%s in Python', async (name, context) => {
+test.for(['shop', 'tracks'])('%s in Python', async (name, context) => {
   const probe = await run('python3', ['-c', 'import pydantic; assert pydantic.VERSION.startswith("2.")']);
   if (probe?.code !== 0) return context.skip('there is no python3 with pydantic 2');
   const outcome = await run('python3', ['-c', MODELS, join(golden, `${name}.py`)]);
   expect(outcome).toEqual({ code: 0, output: '' });
 });
 
-test.each(['shop', 'tracks'])('%s in Go', async (name, context) => {
+test.for(['shop', 'tracks'])('%s in Go', async (name, context) => {
   if ((await run('gofmt', ['-h'])) === null) return context.skip('there is no Go');
   const folder = await makeFolder();
   await copyFile(join(golden, `${name}.go`), join(folder, `${name}.go`));
