@@ -1,0 +1,345 @@
+/**
+ * Reads a select at the level of types: columns, aliases, casts, JSON paths, aggregates, embeds and spreads. The text
+ * is cut at the next comma or parenthesis and never walked character by character, and what an embed leads to is
+ * looked up in `Embeds`, which the generator resolved: that keeps the compiler quick on large schemas.
+ */
+import type { AnyRelation, AnySchema, EmbedsOf, Json, RelationOf, Show, StarOf } from './database.ts';
+
+/** What is wrong with a select, in place of a row. */
+export interface SelectError<Message extends string> {
+  readonly selectError: Message;
+}
+
+type Space = ' ' | '\n' | '\t' | '\r';
+type Trim<S extends string> = S extends `${Space}${infer Rest}`
+  ? Trim<Rest>
+  : S extends `${infer Rest}${Space}`
+    ? Trim<Rest>
+    : S;
+
+/** Up to the next `,`, `(` or `)`. */
+type Head<S extends string> = S extends `${infer A},${string}` ? HeadOfItem<A> : HeadOfItem<S>;
+type HeadOfItem<S extends string> = S extends `${infer A}(${string}` ? BeforeEnd<A> : BeforeEnd<S>;
+type BeforeEnd<S extends string> = S extends `${infer A})${string}` ? A : S;
+
+/** Nothing selected yet. */
+type Nothing = Record<never, never>;
+
+/**
+ * The items of a list: what they select, and the text from the closing parenthesis on.
+ * Names: `H` the text of an item, `Fields` what was selected before it.
+ */
+type Items<S extends string, Schema extends AnySchema, Relation extends AnyRelation, Fields = Nothing> =
+  Head<S> extends infer H extends string
+    ? S extends `${H}${infer After}`
+      ? After extends `(${infer Inside}`
+        ? Call<Trim<H>, Inside, Schema, Relation, Fields>
+        : Continue<FieldOf<Trim<H>, Relation>, After, Schema, Relation, Fields>
+      : never
+    : never;
+
+/** Behind an item: the next one, or the end of the list. */
+type Continue<Field, After extends string, Schema extends AnySchema, Relation extends AnyRelation, Fields> =
+  Field extends SelectError<string>
+    ? Field
+    : After extends `,${infer Next}`
+      ? Items<Next, Schema, Relation, Fields & Field>
+      : [Fields & Field, After];
+
+/** An item with parentheses: an aggregate, a spread or an embed. */
+type Call<
+  H extends string,
+  Inside extends string,
+  Schema extends AnySchema,
+  Relation extends AnyRelation,
+  Fields,
+> = [AggregateOf<H>] extends [never]
+  ? EmbedTarget<TargetOf<H>, Relation> extends infer E
+    ? E extends SelectError<string>
+      ? E
+      : Inner<Inside, Schema, E> extends infer I
+        ? I extends [infer Selected, infer Rest extends string]
+          ? Rest extends `)${infer After}`
+            ? Continue<EmbedField<H, E, Selected>, AfterSpace<After>, Schema, Relation, Fields>
+            : SelectError<`'${H}(' is not closed`>
+          : I
+        : never
+    : never
+  : Inside extends `)${infer After}`
+    ? Head<After> extends infer Cast extends string
+      ? After extends `${Cast}${infer Rest}`
+        ? Continue<AggregateField<AggregateOf<H>, Trim<Cast>, Relation>, Rest, Schema, Relation, Fields>
+        : never
+      : never
+    : SelectError<`'${H}(' has to be closed at once`>;
+
+type AfterSpace<S extends string> = S extends `${Space}${infer Rest}` ? AfterSpace<Rest> : S;
+
+type Inner<Inside extends string, Schema extends AnySchema, E> = E extends { readonly to: infer Name }
+  ? RelationOf<Schema, Name> extends infer Target extends AnyRelation
+    ? Items<Inside, Schema, Target>
+    : never
+  : never;
+
+// Columns ------------------------------------------------------------------------------------------------------------
+
+/** `alias:column->path::type` */
+type FieldOf<H extends string, Relation extends AnyRelation> = H extends ''
+  ? Nothing
+  : H extends '*'
+    ? StarOf<Relation>
+    : H extends `${infer Alias}:${infer Expression}`
+      ? Expression extends `:${string}`
+        ? Plain<H, Relation>
+        : Rename<Plain<Expression, Relation>, Unquoted<Alias>>
+      : Plain<H, Relation>;
+
+type Rename<Field, Name extends string> =
+  Field extends SelectError<string> ? Field : { [K in Name]: Field[keyof Field] };
+
+type Unquoted<S extends string> = Trim<S> extends `"${infer Inside}"` ? Inside : Trim<S>;
+
+type Plain<E extends string, Relation extends AnyRelation> = E extends `${infer Path}::${infer Type}`
+  ? Cast<PathOf<Path, Relation>, Type>
+  : PathOf<E, Relation>;
+
+type PathOf<E extends string, Relation extends AnyRelation> = E extends `${infer Column}->${infer Path}`
+  ? Unquoted<Column> extends infer C extends keyof Relation['Row']
+    ? { [K in LastKey<Path, C & string>]: Walk<Relation['Row'][C], Path> }
+    : NoColumn<Column>
+  : Unquoted<E> extends infer C extends keyof Relation['Row'] & string
+    ? { [K in C]: Relation['Row'][C] }
+    : // how many there are, as it was written before aggregates had parentheses
+      E extends 'count'
+      ? { count: number }
+      : NoColumn<E>;
+
+type NoColumn<Name extends string> = SelectError<`There is no column '${Trim<Name>}'`>;
+
+/** A path is called by its last key; numbers are none. */
+type LastKey<Path extends string, Otherwise extends string> = Path extends `${infer Key}->${infer Rest}`
+  ? LastKey<Rest, KeyOr<Key, Otherwise>>
+  : KeyOr<Path, Otherwise>;
+type KeyOr<Key extends string, Otherwise extends string> =
+  Bare<Key> extends `${number}` ? Otherwise : Bare<Key>;
+/** `->>key` is cut into `>key`. */
+type Bare<Key extends string> = Key extends `>${infer Rest}` ? Unquoted<Rest> : Unquoted<Key>;
+
+type Walk<T, Path extends string> = Path extends `>${string}`
+  ? string | null
+  : Path extends `${infer Key}->${infer Rest}`
+    ? Walk<At<T, Unquoted<Key>>, Rest>
+    : At<T, Unquoted<Path>>;
+
+/** What JSON has at a key; nothing is null. */
+type At<T, Key extends string> = unknown extends T
+  ? unknown
+  : NonNullable<T> extends infer Value
+    ? Value extends readonly (infer Item)[]
+      ? Key extends `${number}`
+        ? Item | null
+        : null
+      : Value extends object
+        ? Key extends keyof Value
+          ?
+              | Exclude<Value[Key], undefined>
+              | (undefined extends Value[Key] ? null : never)
+              | (null extends T ? null : never)
+          : string extends keyof Value
+            ? Json
+            : null
+        : null
+    : never;
+
+interface Casts {
+  text: string;
+  varchar: string;
+  uuid: string;
+  date: string;
+  time: string;
+  timestamp: string;
+  timestamptz: string;
+  interval: string;
+  int: number;
+  int2: number;
+  int4: number;
+  int8: number;
+  integer: number;
+  smallint: number;
+  bigint: number;
+  numeric: number;
+  real: number;
+  float4: number;
+  float8: number;
+  bool: boolean;
+  boolean: boolean;
+  json: Json;
+  jsonb: Json;
+}
+
+type Cast<Field, Type extends string> =
+  Field extends SelectError<string> ? Field : { [K in keyof Field]: CastValue<Field[K], Trim<Type>> };
+type CastValue<T, Type extends string> = Type extends keyof Casts
+  ? null extends T
+    ? Casts[Type] | null
+    : Casts[Type]
+  : unknown;
+
+// Aggregates ---------------------------------------------------------------------------------------------------------
+
+type AggregateName = 'sum' | 'avg' | 'min' | 'max' | 'count';
+
+interface Aggregate {
+  readonly alias: string;
+  /** Empty: all rows. */
+  readonly column: string;
+  readonly name: string;
+}
+
+type AggregateOf<H extends string> = H extends `${infer Alias}:${infer Rest}`
+  ? Rest extends `:${string}`
+    ? AggregateExpression<H, never>
+    : AggregateExpression<Rest, Unquoted<Alias>>
+  : AggregateExpression<H, never>;
+
+type AggregateExpression<E extends string, Alias extends string> = E extends 'count'
+  ? { alias: [Alias] extends [never] ? 'count' : Alias; column: ''; name: 'count' }
+  : E extends `${infer Column}.${infer Name extends AggregateName}`
+    ? { alias: [Alias] extends [never] ? Name : Alias; column: Column; name: Name }
+    : never;
+
+type AggregateField<A extends Aggregate, AfterCast extends string, Relation extends AnyRelation> =
+  AggregateValue<A, Relation> extends infer Value
+    ? [Value] extends [SelectError<string>]
+      ? Value
+      : { [K in A['alias']]: AfterCast extends `::${infer Type}` ? CastValue<Value, Trim<Type>> : Value }
+    : never;
+
+type AggregateValue<A extends Aggregate, Relation extends AnyRelation> = A['name'] extends 'count'
+  ? A['column'] extends ''
+    ? number
+    : CheckColumn<A['column'], Relation, number>
+  : A['name'] extends 'sum' | 'avg'
+    ? CheckColumn<A['column'], Relation, number | null>
+    : Plain<A['column'], Relation> extends infer Field
+      ? Field extends SelectError<string>
+        ? Field
+        : Field[keyof Field] | null
+      : never;
+
+type CheckColumn<Column extends string, Relation extends AnyRelation, Value> =
+  Plain<Column, Relation> extends infer Field ? (Field extends SelectError<string> ? Field : Value) : never;
+
+// Embeds -------------------------------------------------------------------------------------------------------------
+
+/** What stands behind `...` or `alias:`. */
+type TargetOf<H extends string> = H extends `...${infer Target}`
+  ? Target
+  : H extends `${string}:${infer Target}`
+    ? Target
+    : H;
+
+/** `people!fkey!inner` → `people!fkey` */
+type WithoutJoin<T extends string> = T extends `${infer A}!${infer Option}!${infer B}`
+  ? Option extends 'inner' | 'left'
+    ? `${A}!${B}`
+    : B extends 'inner' | 'left'
+      ? `${A}!${Option}`
+      : T
+  : T extends `${infer A}!${infer Option}`
+    ? Option extends 'inner' | 'left'
+      ? A
+      : T
+    : T;
+
+type IsInner<H extends string> = H extends `${string}!inner`
+  ? true
+  : H extends `${string}!inner!${string}`
+    ? true
+    : false;
+
+type EmbedTarget<Target extends string, Relation extends AnyRelation> =
+  Unquoted<WithoutJoin<Target>> extends infer Key extends string
+    ? Key extends keyof EmbedsOf<Relation>
+      ? EmbedsOf<Relation>[Key] extends infer E
+        ? E extends { readonly as: 'ambiguous'; readonly say: infer Hints extends string }
+          ? SelectError<`Several relationships are called '${Key}'; say which: ${Hints}`>
+          : E
+        : never
+      : SelectError<`There is nothing called '${Key}' to embed`>
+    : never;
+
+type EmbedName<H extends string> = H extends `${infer Alias}:${string}`
+  ? Unquoted<Alias>
+  : H extends `${infer Target}!${string}`
+    ? Unquoted<Target>
+    : Unquoted<H>;
+
+type EmbedField<H extends string, E, Selected> = H extends `...${string}`
+  ? SpreadField<H, E, Show<Selected>>
+  : keyof Selected extends never
+    ? Nothing
+    : { [K in EmbedName<H>]: EmbedValue<H, E, Show<Selected>> };
+
+type EmbedValue<H extends string, E, Selected> = E extends { readonly as: infer As }
+  ? As extends 'many'
+    ? Selected[]
+    : As extends 'one'
+      ? Selected
+      : As extends 'maybe'
+        ? IsInner<H> extends true
+          ? Selected
+          : Selected | null
+        : unknown
+  : never;
+
+type SpreadField<H extends string, E, Selected> = E extends { readonly as: infer As }
+  ? As extends 'many'
+    ? { [K in keyof Selected]: Selected[K][] }
+    : As extends 'one'
+      ? Selected
+      : IsInner<H> extends true
+        ? Selected
+        : { [K in keyof Selected]: Selected[K] | null }
+  : never;
+
+// The whole ----------------------------------------------------------------------------------------------------------
+
+/** The row that a select gives, or a SelectError; of a text that is only known when the program runs, anything. */
+export type SelectRow<
+  Schema extends AnySchema,
+  Relation extends AnyRelation,
+  Text extends string,
+> = string extends Text
+  ? Record<string, unknown>
+  : Items<Text, Schema, Relation> extends infer Parsed
+    ? Parsed extends [infer Fields, infer Rest]
+      ? Rest extends ''
+        ? Show<Fields>
+        : SelectError<`'${Rest & string}' is too much`>
+      : Parsed
+    : never;
+
+/** A select where it is right, what is wrong with it where it is not. */
+export type ValidSelect<Text extends string, Row> =
+  Row extends SelectError<infer Message> ? SelectError<Message> : Text;
+
+/** The relation behind an embed of a select, by the name that it has there; never where that cannot be told. */
+export type EmbeddedRelation<
+  Schema extends AnySchema,
+  Relation extends AnyRelation,
+  Text extends string,
+  Name extends string,
+> =
+  EmbedTarget<Aliased<Text, Name>, Relation> extends { readonly to: infer To }
+    ? RelationOf<Schema, To>
+    : never;
+
+type Aliased<
+  Text extends string,
+  Name extends string,
+> = Text extends `${string}${Name}:${infer Target}(${string}`
+  ? Trim<Target>
+  : Text extends `${string}${Name}!${infer Hint}(${string}`
+    ? `${Name}!${Trim<Hint>}`
+    : Name;
