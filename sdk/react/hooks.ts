@@ -79,18 +79,20 @@ export interface MutationOptions<Data, Variables>
  */
 export const useMutation = <Data, Variables = void>(
   make: (variables: Variables) => Doable<Data>,
-  { invalidates, onSuccess, ...options }: MutationOptions<Data, Variables> = {},
+  { invalidates, ...options }: MutationOptions<Data, Variables> = {},
 ): UseMutationResult<Data, AuraError, Variables> => {
   const client = useQueryClient();
   return useTanstackMutation<Data, AuraError, Variables>({
     ...options,
-    mutationFn: (variables) => make(variables).orThrow(),
-    onSuccess: async (data, variables, ...rest) => {
-      const { state } = make(variables);
-      const paths = invalidates?.flatMap((name) => [`/${name}`, `/rpc/${name}`]) ?? [state.path];
-      const { scope } = state.connection;
-      await Promise.all(paths.map((path) => client.invalidateQueries({ queryKey: ['aura', scope, path] })));
-      await onSuccess?.(data, variables, ...rest);
+    mutationFn: async (variables) => {
+      const write = make(variables);
+      const data = await write.orThrow();
+      const { connection, path } = write.state;
+      const paths = invalidates?.flatMap((name) => [`/${name}`, `/rpc/${name}`]) ?? [path];
+      await Promise.all(
+        paths.map((one) => client.invalidateQueries({ queryKey: ['aura', connection.scope, one] })),
+      );
+      return data;
     },
   });
 };
