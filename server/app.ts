@@ -27,14 +27,16 @@ import { createSessionRenderer } from './query/session.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RestSettings } from './rest/context.ts';
-import { mountRest } from './rest/mount.ts';
+import { createRestServer, mountRest, type RestServer } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
 import { createSettingsHolder, type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
 import { checkLoginRole, type StartFinding } from './start-checks.ts';
 
 export interface App {
+  /** All that the API serves; REST, which most requests are for, may be asked without it. */
   readonly api: Hono<{ Bindings: HttpBindings }>;
+  readonly rest: RestServer;
   readonly admin: Hono;
   readonly config: () => Config;
   readonly observe: Observe;
@@ -113,7 +115,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
-  mountRest(api, first.restPrefix, {
+  const rest = createRestServer(first.restPrefix, {
     settings: () => settings.current().derived,
     catalog: holder.current,
     pool,
@@ -123,6 +125,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     observe,
     requestId: createRequestId(),
   });
+  mountRest(api, first.restPrefix, rest);
   const admin = createAdminRoutes(
     {
       live: isLive,
@@ -138,6 +141,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
   );
   return {
     api,
+    rest,
     admin,
     config,
     observe,

@@ -9,6 +9,7 @@ import type { ResultSet } from '../execute/result.ts';
 import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
 import { renderStream, type StreamStatements } from '../query/stream.ts';
+import { type PlanHeaders, planHeaders } from '../response/respond.ts';
 import { verificationOf } from '../response/verify.ts';
 import { type CostGuard, createCostGuard } from './cost.ts';
 import { createLevelStatements, type LevelStatements } from './level-statements.ts';
@@ -27,10 +28,11 @@ export interface Prepared {
   readonly statements: Statements;
   /** Null = the answer is made whole. */
   readonly stream: PreparedStream | null;
-  /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
-  readonly id: number | null;
+  /** Names the main statement's text under its role; equal for equal texts. Null = too long to be kept prepared. */
+  readonly key: string | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
+  readonly headers: PlanHeaders;
   /** What the statement may cost, and whether that is known; null = there is no limit. */
   readonly cost: CostGuard | null;
 }
@@ -41,6 +43,7 @@ export interface PreparedNested {
   readonly plan: NestedPlan;
   readonly statements: Statements;
   readonly id: number | null;
+  readonly headers: PlanHeaders;
 }
 
 export type Planned = Prepared | PreparedNested | { readonly kind: 'info'; readonly plan: InfoPlan };
@@ -53,8 +56,8 @@ export interface PlannedUnder {
 }
 
 export interface PlanCache {
-  /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
-  readonly get: (under: PlannedUnder, key: string, make: () => Plan) => Planned;
+  /** A role's plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
+  readonly get: (under: PlannedUnder, role: string, shape: string, make: () => Plan) => Planned;
   /** Statements of nested writes. */
   readonly levels: LevelStatements;
 }
@@ -89,13 +92,15 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
     return lastId;
   };
 
-  const prepare = (plan: Plan): Planned => {
+  const prepare = (plan: Plan, role: string): Planned => {
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
     if (plan.kind === 'nested') {
       const answer = renderStatements(plan.answer);
-      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text) };
+      const headers = planHeaders(plan.write);
+      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text), headers };
     }
     const statements = renderStatements(plan);
+    const id = idOf(statements.main.text);
     const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
     return {
       kind: 'database',
@@ -103,9 +108,10 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
       statements,
       // its rows have a limit of their own
       stream: stream && { statements: stream, id: idOf(`${stream.rows.text}\0${stream.total?.text}`) },
-      id: idOf(statements.main.text),
+      key: id === null ? null : `${role} ${id}`,
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
+      headers: planHeaders(plan),
       cost:
         plan.kind === 'read' && (statements.cost ?? stream?.cost ?? null) !== null
           ? createCostGuard(plan.costLimit, now)
@@ -129,12 +135,13 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
 
   return {
     levels: createLevelStatements(size),
-    get: (under, key, make) => {
-      if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
+    get: (under, role, shape, make) => {
+      if (size === 0 || shape.length > LONGEST_KEPT) return prepare(make(), role);
+      const key = `${role}\0${shape}`;
       const cache = cacheOf(under);
       let planned = cache.get(key);
       if (!planned) {
-        planned = prepare(make());
+        planned = prepare(make(), role);
         cache.set(key, planned);
       }
       return planned;
