@@ -11,15 +11,21 @@ import { expect, onTestFinished, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = ['sdk.md', 'codegen.md'] as const;
 
-const PREAMBLE = (block: string): string =>
-  [
-    ...(/\bcreateClient\b.*from '@/.test(block) ? [] : ["import { createClient } from '@aura/client';"]),
-    ...(block.includes("from './database.ts'") ? [] : ["import type { Database } from './database.ts';"]),
-    ...(/const aura\b/.test(block)
-      ? []
-      : ["export const aura = createClient<Database>('http://127.0.0.1');"]),
+/** What a block counts on without saying it. */
+const preamble = (block: string): string => {
+  const needsClient = /\baura[.,]/.test(block) && !/const aura\b/.test(block);
+  const makes = needsClient || /\bcreateClient</.test(block);
+  return [
+    ...(makes && !/import \{[^}]*createClient/.test(block)
+      ? ["import { createClient } from '@aura/client';"]
+      : []),
+    ...(makes && !block.includes("from './database.ts'")
+      ? ["import type { Database } from './database.ts';"]
+      : []),
+    ...(needsClient ? ["export const aura = createClient<Database>('http://127.0.0.1');"] : []),
     ...(block.includes(', key)') ? ['declare const key: string;'] : []),
   ].join(' ');
+};
 
 test.each(PAGES)('%s', async (page) => {
   const folder = await mkdtemp(join(tmpdir(), 'aura-test-'));
@@ -34,7 +40,7 @@ test.each(PAGES)('%s', async (page) => {
     await readFile(join(ROOT, 'tests/golden/codegen/tracks.types.ts')),
   );
   for (const [i, block] of blocks.entries()) {
-    await writeFile(join(folder, `block-${i}.ts`), `${PREAMBLE(block)}\n${block}`);
+    await writeFile(join(folder, `block-${i}.ts`), `${preamble(block)}\n${block}`);
   }
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
