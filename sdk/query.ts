@@ -278,9 +278,10 @@ export class Query<Schema extends AnySchema, Relation extends AnyRelation, Text 
   }
   /** The one row, or null where there is none; an error where there are more. */
   maybeSingle(): Query<Schema, Relation, Text, Row, Row | null> {
-    const isRead = this.state.method === 'GET';
+    const { method, parameters } = this.state;
+    const isBounded = method !== 'GET' || parameters.some(([name]) => name === 'limit');
     // two are enough to know that there are more
-    return (isRead ? this.limit(2) : this).with({ shape: 'maybe' }) as never;
+    return (isBounded ? this : this.limit(2)).with({ shape: 'maybe' }) as never;
   }
   /** The count alone. */
   head(): Query<Schema, Relation, Text, Row, null> {

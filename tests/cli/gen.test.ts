@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { genTargets } from '../../server/cli/gen-targets.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { makeFolder, writeFiles } from '../support/folder.ts';
 
@@ -162,6 +163,11 @@ describe('from migrations', () => {
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain('sql/0003_wrong.sql');
   });
+});
+
+test('the help names every target', async () => {
+  const { stdout } = await gen('--help');
+  for (const target of genTargets.keys()) expect(stdout).toContain(target);
 });
 
 describe('what cannot be done', () => {

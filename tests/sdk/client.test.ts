@@ -118,6 +118,7 @@ describe('reading', () => {
     expect(await labels.eq('id', 1).single().orThrow()).toEqual({ id: 1 });
     expect(await labels.eq('id', 1).maybeSingle().orThrow()).toEqual({ id: 1 });
     expect(await labels.eq('id', -1).maybeSingle().orThrow()).toBeNull();
+    expect(await labels.order('id').limit(1).maybeSingle().orThrow()).toEqual({ id: 1 });
     const [none, many] = await Promise.all([labels.eq('id', -1).single(), labels.maybeSingle()]);
     expect([none.status, none.error?.code, none.data]).toEqual([406, 'PGRST116', null]);
     expect([many.status, many.error?.code]).toEqual([406, 'PGRST116']);
