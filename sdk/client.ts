@@ -130,9 +130,12 @@ export class Client<Database, Name extends string> extends SchemaClient<SchemaOf
   }
 }
 
+/** Not a secret, and needed where browsers give no better: pages without HTTPS. */
+const newScope = (): string => Math.random().toString(36).slice(2);
+
 const speakingAs = (connection: Connection, token: Token): Connection => ({
   ...connection,
-  scope: crypto.randomUUID(),
+  scope: newScope(),
   headers: async () => {
     const headers = await connection.headers();
     const value = typeof token === 'string' ? token : await token();
@@ -161,7 +164,7 @@ export const createClient = <
   const { key, restPath = '/rest/v1', retries, token } = options;
   const connection: Connection = {
     url: url.replace(/\/+$/, '') + (restPath === '/' ? '' : restPath),
-    scope: crypto.randomUUID(),
+    scope: newScope(),
     // looked up at each call, so that what replaces it later is used
     fetch: options.fetch ?? ((request) => fetch(request)),
     interceptors: options.interceptors ?? [],

@@ -69,13 +69,14 @@ export const send = async (
   transport: Transport,
   call: Call,
 ): Promise<{ response: Response; body: string }> => {
-  const { interceptors, retries } = transport;
+  // not as a method: a browser's own refuses to be called as somebody else's
+  const { interceptors, retries, fetch } = transport;
   const limit = call.timeout ?? transport.timeout;
   const signals = [...(call.signal ? [call.signal] : []), ...(limit > 0 ? [AbortSignal.timeout(limit)] : [])];
   const signal = signals.length > 0 ? AbortSignal.any(signals) : null;
   const once = interceptors.reduceRight<(request: Request) => Promise<Response>>(
     (next, interceptor) => (request) => interceptor(request, next),
-    (request) => transport.fetch(request),
+    (request) => fetch(request),
   );
   const isSafe = call.method === 'GET' || call.method === 'HEAD';
   const attempts = isSafe ? (call.retries ?? retries.attempts) : 1;

@@ -29,7 +29,7 @@ select
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace
 left join pg_class c on c.oid = t.typrelid
-left join pg_description d on d.objoid = t.oid and d.objsubid = 0 and d.classoid = 'pg_type'::regclass
+left join pg_description d on d.objoid = t.oid and d.classoid = 'pg_type'::regclass and d.objsubid = 0
 where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
   and (t.typtype = 'd' or c.relkind = 'c')
 order by n.nspname, t.typname
