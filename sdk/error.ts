@@ -34,8 +34,10 @@ export const ownError = (code: string, message: string, status = 0, cause?: unkn
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** The error in an answer's body. */
-export const errorFrom = (status: number, body: string): AuraError => {
+/** The error in an answer: in its body, or of an answer to HEAD, which has none, in a header. */
+export const errorFrom = (status: number, body: string, headers?: Headers): AuraError => {
+  const named = /\berror=([\w-]+)/.exec(headers?.get('proxy-status') ?? '')?.[1];
+  if (body === '' && named !== undefined) return ownError(named, `The server answered ${status}`, status);
   try {
     const { code, message, details, hint } = JSON.parse(body);
     if (typeof message === 'string') {

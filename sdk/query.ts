@@ -392,7 +392,7 @@ export const run = async <Data>(state: State): Promise<Result<Data>> => {
     const { response, body } = await request(state);
     headers = response.headers;
     const { status } = response;
-    if (!response.ok) throw errorFrom(status, body);
+    if (!response.ok) throw errorFrom(status, body, headers);
     const data = read(state.shape, status, body) as Data;
     return { ok: true, data, error: null, status, count: countOf(headers), headers };
   } catch (error) {

@@ -180,6 +180,8 @@ describe('errors', () => {
     expect(error).toBeInstanceOf(AuraError);
     expect(error).toMatchObject({ code: '23514', details: null, hint: null, status: 400 });
     expect(error?.message).toContain('tasks_estimate_check');
+    const head = await anyone.from('labels').select().head();
+    expect([head.ok, head.status, head.error?.code]).toEqual([false, 401, '42501']);
   });
 
   test('are thrown on request', async () => {
