@@ -3,7 +3,7 @@
  * a value that is not there yet is a reference, which the server fills in.
  */
 import { AuraError, errorFrom, type Result } from './error.ts';
-import { headersOf, pathOf, read, request, type State } from './query.ts';
+import { headersOf, pathOf, read, request, type State } from './request.ts';
 import { pointerOf, REFERENCE } from './value.ts';
 
 export interface BatchOptions {

@@ -1,6 +1,7 @@
 /** The client: whom it speaks for, and how. */
-import { type Connection, Query, type State } from './query.ts';
+import { Query } from './query.ts';
 import { RelationClient } from './relation.ts';
+import type { Connection, State } from './request.ts';
 import type { Interceptor, Retries } from './transport.ts';
 import type {
   AnySchema,

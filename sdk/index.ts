@@ -8,12 +8,13 @@ export {
   SchemaClient,
   type Token,
 } from './client.ts';
+export type { Condition, Conditions } from './condition.ts';
 export { AuraError, type Result } from './error.ts';
 export { type GraphqlResult, graphql, type TypedDocument } from './graphql.ts';
 export { pages } from './pages.ts';
-export type { Condition, Conditions, Count, ExplainOptions, OrderOptions } from './query.ts';
-export { Query } from './query.ts';
+export { type Count, type ExplainOptions, type OrderOptions, Query } from './query.ts';
 export type { UpsertOptions } from './relation.ts';
 export type { Interceptor, Retries } from './transport.ts';
 export type { Json, Untyped } from './types/database.ts';
-export type { SelectError, SelectRow } from './types/select.ts';
+export type { SelectRow } from './types/select.ts';
+export type { SelectError } from './types/text.ts';

@@ -1,6 +1,6 @@
 /** Pages by cursor: the server's links, followed. */
 import { errorFrom, ownError, type Result } from './error.ts';
-import { read, request, type State } from './query.ts';
+import { read, request, type State } from './request.ts';
 
 const nextOf = (response: Response, url: string): string | null => {
   const link = /<([^>]*)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1];

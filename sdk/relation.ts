@@ -1,5 +1,6 @@
 /** The rows of one table or view: where reads and writes begin. */
-import { Query, type State } from './query.ts';
+import { Query } from './query.ts';
+import type { State } from './request.ts';
 import type { AnyRelation, AnySchema, StarOf } from './types/database.ts';
 import type { InsertOf, NestedInsert, UpdateOf } from './types/write.ts';
 

@@ -10,7 +10,7 @@ import {
   useQuery as useTanstackQuery,
 } from '@tanstack/react-query';
 import type { AuraError } from '../error.ts';
-import { pathOf, type State } from '../query.ts';
+import { pathOf, type State } from '../request.ts';
 
 /** A query of the client. */
 export interface Askable<Data> {
