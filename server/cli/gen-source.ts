@@ -43,7 +43,6 @@ const openDatabase = (options: StartOptions): CatalogSource => {
 /** Applies the folder to an empty database and reads what came of it. */
 const loadFromMigrations = async (
   project: DevelopmentProject,
-  schemas: readonly string[],
   onStep: (text: string) => void,
 ): Promise<Catalog> => {
   const folder = await mkdtemp(join(tmpdir(), 'aura-gen-'));
@@ -62,7 +61,7 @@ const loadFromMigrations = async (
       const { login } = await project.prepare(database);
       await project.apply(database, onStep, { schemaOnly: true });
       const { config } = await project.loadSettings(login, 0);
-      return await readCatalog(login, schemas.length === 0 ? config : { ...config, dbSchemas: schemas });
+      return await readCatalog(login, config);
     } finally {
       await server.stop();
     }
@@ -71,15 +70,11 @@ const loadFromMigrations = async (
   }
 };
 
-const openFolder = async (
-  path: string,
-  schemas: readonly string[],
-  onStep: (text: string) => void,
-): Promise<CatalogSource> => {
+const openFolder = async (path: string, onStep: (text: string) => void): Promise<CatalogSource> => {
   const project = await openProject(path);
   return {
     title: `the migrations in ${path}`,
-    load: () => loadFromMigrations(project, schemas, onStep),
+    load: () => loadFromMigrations(project, onStep),
     watch: (onChange) => project.watch(() => onChange()),
   };
 };
@@ -118,20 +113,18 @@ export interface SourceOptions {
   readonly catalog: string | null;
   /** A project folder. */
   readonly projectDir: string | null;
-  /** Schemas to read from a project folder, in place of those that it exposes; empty = those. */
-  readonly schemas: readonly string[];
   /** The settings, where neither is given. */
   readonly settings: StartOptions;
 }
 
 /** @throws StartError, ConfigError */
 export const openSource = async (
-  { catalog, projectDir, schemas, settings }: SourceOptions,
+  { catalog, projectDir, settings }: SourceOptions,
   onStep: (text: string) => void,
 ): Promise<CatalogSource> => {
   if (catalog !== null && projectDir !== null) {
     throw new StartError('The schema can come from one place only.', 'Leave out --catalog or --project-dir.');
   }
   if (catalog !== null) return openFile(catalog);
-  return projectDir === null ? openDatabase(settings) : openFolder(projectDir, schemas, onStep);
+  return projectDir === null ? openDatabase(settings) : openFolder(projectDir, onStep);
 };
