@@ -189,6 +189,7 @@ const run = async (options: BenchOptions, folder: string, signal: AbortSignal): 
   const cluster = await startCluster();
   let server: TestedServer | null = null;
   try {
+    if (options.commitDelay > 0) await cluster.slowDown(options.commitDelay);
     const [found] = await cluster.admin.query('select max(id) as last from comments');
     const lastComment = Number(found?.['last']);
     const wanted = WORKLOADS.filter(

@@ -38,6 +38,7 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library and the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  '@scalar/fastify-api-reference': ['server/openapi/reference/bundle.ts'],
   '@hono/node-server': ['server/app.ts', 'server/host/http-server.ts', 'server/rest/mount.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
@@ -46,7 +47,12 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   hono: ['server/app.ts', 'server/rest/mount.ts', 'server/admin/route.ts'],
   jose: ['server/identity'],
   'json-p3': ['server/config/role-path.ts'],
-  'lru-cache': ['server/identity/verify.ts', 'server/rest/planned.ts', 'server/rest/level-statements.ts'],
+  'lru-cache': [
+    'server/identity/verify.ts',
+    'server/rest/planned.ts',
+    'server/rest/level-statements.ts',
+    'server/openapi/route.ts',
+  ],
   'openapi3-ts': ['server/openapi'],
   pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],
@@ -54,6 +60,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'postgres-migrations': ['server/modules/migrate.ts'],
   'prom-client': ['server/observe'],
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
+  yaml: ['server/openapi/route.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
 };

@@ -138,6 +138,7 @@ const printBanner = async (
         watched: project.watched,
         places: [
           ['REST', restUrl],
+          ...(config.docsEnabled ? [['docs', `${origin}/docs`] as const] : []),
           ['health', `${origin}/health`],
           ['database', database.shownUri],
         ],
@@ -209,7 +210,8 @@ export const runDev = async (options: DevOptions, context: DevContext): Promise<
     await applyFolder(project, database, context, said);
     signal.throwIfAborted();
     steps.begin('Starting the API');
-    const running = await context.serve(settings.load, { checked: false, quiet: true });
+    const docsKey = settings.keys?.anon ?? null;
+    const running = await context.serve(settings.load, { checked: false, quiet: true, docsKey });
     undo.push(running.close);
     const unwatch = project.watch(createUpdater(project, database, settings.config, context, said));
     undo.push(async () => unwatch());

@@ -79,6 +79,9 @@ export const loadSupabaseSettings = async (
         'jwt-secret': projectSecret,
         'api-keys': [`${auth.publishableKey}=anon`, `${auth.secretKey}=service_role`],
         'require-rls': 'warn',
+        'docs-enabled': true,
+        // what reads the root there knows no other
+        'openapi-version': '2.0',
       },
     },
     flags: { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port },

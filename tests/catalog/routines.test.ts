@@ -76,25 +76,25 @@ describe('routines', () => {
       kind: 'composite',
       setOf: false,
       type: { schema: 'api', name: 'measure' },
+      isDomain: true,
       declaredType: 'api.checked_measure',
       outputs: [],
-      isDomain: true,
     });
     expect(only('mailed').returns).toEqual({
       kind: 'scalar',
       setOf: false,
       type: { schema: 'pg_catalog', name: 'text' },
+      isDomain: false,
       declaredType: 'public.work_email',
       outputs: [],
-      isDomain: false,
     });
     expect(only('serial').returns).toEqual({
       kind: 'composite',
       setOf: true,
       type: { schema: 'api', name: 'books' },
+      isDomain: false,
       declaredType: 'api.books',
       outputs: [],
-      isDomain: false,
     });
   });
 

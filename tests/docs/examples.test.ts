@@ -25,6 +25,7 @@ const PAGES = [
   'batch.md',
   'conditional-requests.md',
   'streaming.md',
+  'openapi.md',
 ] as const;
 
 /** Settings that a page speaks of. */
