@@ -176,13 +176,16 @@ const addGen = (program: Command): void => {
     .description(
       'Prints code from the schema of a database (--db-uri, or the settings), of the migrations in a project folder (--project-dir), or of a file that aura inspect wrote (--catalog).',
     )
-    .argument('<target>', 'types, zod, erd, python, dart, go')
+    .argument('<target>', 'types, zod, openapi, erd, python, dart, go')
     .argument('[file]', `a configuration file (default: ${settingsFile}, if there is one)`)
     .option('--out <file>', 'where to write (default: standard output)')
     .option('--schema <names>', 'the schemas to print, with commas (default: all that are exposed)')
     .option('--project-dir <dir>', 'a project folder: its migrations are applied to an empty database')
     .option('--catalog <file>', 'a file that aura inspect wrote')
-    .option('--format <format>', 'of targets that have several: mermaid or svg of erd')
+    .option(
+      '--format <format>',
+      'of targets that have several: mermaid or svg of erd, json or yaml of openapi',
+    )
     .option('--watch', 'write again whenever the schema changes')
     .option('--check', 'write nothing, and end with 1 if the file is not up to date')
     .option('--brand-domains', 'tell the values of domains from those of their base types')

@@ -60,7 +60,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'postgres-migrations': ['server/modules/migrate.ts'],
   'prom-client': ['server/observe'],
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
-  yaml: ['server/openapi/route.ts'],
+  yaml: ['server/openapi/route.ts', 'server/cli/gen-openapi.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
 };

@@ -37,7 +37,25 @@ const fromModel = ({ summary, formats, print }: Target): GenTarget => ({
   },
 });
 
+/** A document describes one schema: the first one, or the one that is asked for. */
+const openapi: GenTarget = {
+  summary: 'OpenAPI 3.1 of everything that is exposed, as JSON or YAML',
+  formats: ['json', 'yaml'],
+  print: async (catalog, { schemas, format }) => {
+    const [schema = catalog.schemas[0], second] = schemas;
+    if (schema === undefined || !catalog.schemas.includes(schema) || second !== undefined) {
+      throw new StartError(
+        'An OpenAPI document describes one exposed schema.',
+        `Name it with --schema: ${catalog.schemas.join(', ')}.`,
+      );
+    }
+    const { describeAll } = await import('./gen-openapi.ts');
+    return describeAll(catalog, schema, format);
+  },
+};
+
 /** By name. */
-export const genTargets: ReadonlyMap<string, GenTarget> = new Map(
-  [...targets].map(([name, target]) => [name, fromModel(target)]),
-);
+export const genTargets: ReadonlyMap<string, GenTarget> = new Map<string, GenTarget>([
+  ...[...targets].map(([name, target]) => [name, fromModel(target)] as const),
+  ['openapi', openapi],
+]);

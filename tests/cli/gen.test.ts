@@ -105,7 +105,7 @@ describe('from a database', () => {
 describe('from a saved catalog', () => {
   test('gives the same as the database itself', async () => {
     await writeFile(join(folder, 'catalog.json'), await inspect('--db-uri', database.uri));
-    for (const target of ['types', 'zod', 'erd']) {
+    for (const target of ['types', 'zod', 'erd', 'openapi']) {
       const saved = await gen(target, '--catalog', 'catalog.json');
       const live = await gen(target, '--db-uri', database.uri);
       expect(saved).toEqual(live);
@@ -163,6 +163,17 @@ describe('from migrations', () => {
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain('sql/0003_wrong.sql');
   });
+});
+
+test('OpenAPI describes one schema, as JSON or YAML', async () => {
+  const exposed = ['--db-uri', database.uri, '--db-schemas', 'public,archive'];
+  const json = JSON.parse((await gen('openapi', ...exposed)).stdout);
+  expect(json.openapi).toMatch(/^3\.1\./);
+  expect(Object.keys(json.paths)).toContain('/things');
+  const yaml = await gen('openapi', ...exposed, '--schema', 'archive', '--format', 'yaml');
+  expect(yaml.stdout).toMatch(/^ {2}\/letters:$/m);
+  const both = await gen('openapi', ...exposed, '--schema', 'public,archive');
+  expect(both.stderr).toContain('An OpenAPI document describes one exposed schema.');
 });
 
 test('the help names every target', async () => {
