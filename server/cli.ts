@@ -157,6 +157,71 @@ const addInspect = (program: Command): void => {
   });
 };
 
+interface GivenGen {
+  readonly out?: string;
+  readonly schema?: string;
+  readonly format?: string;
+  readonly catalog?: string;
+  readonly projectDir?: string;
+  readonly watch?: true;
+  readonly check?: true;
+  readonly brandDomains?: true;
+  readonly trustForeignKeys?: true;
+}
+
+const addGen = (program: Command): void => {
+  const gen = program
+    .command('gen')
+    .summary('print types, schemas and diagrams from the schema')
+    .description(
+      'Prints code from the schema of a database (--db-uri, or the settings), of the migrations in a project folder (--project-dir), or of a file that aura inspect wrote (--catalog).',
+    )
+    .argument('<target>', 'types, zod, openapi, erd, python, dart, go')
+    .argument('[file]', `a configuration file (default: ${settingsFile}, if there is one)`)
+    .option('--out <file>', 'where to write (default: standard output)')
+    .option('--schema <names>', 'the schemas to print, with commas (default: all that are exposed)')
+    .option('--project-dir <dir>', 'a project folder: its migrations are applied to an empty database')
+    .option('--catalog <file>', 'a file that aura inspect wrote')
+    .option(
+      '--format <format>',
+      'of targets that have several: mermaid or svg of erd, json or yaml of openapi',
+    )
+    .option('--watch', 'write again whenever the schema changes')
+    .option('--check', 'write nothing, and end with 1 if the file is not up to date')
+    .option('--brand-domains', 'tell the values of domains from those of their base types')
+    .option('--trust-foreign-keys', 'what a foreign key that is not null refers to is always visible');
+  addSettings(gen).action(async (target: string, file: string | undefined, given: GivenGen) => {
+    const { runGen } = await import('./cli/gen.ts');
+    const interrupt = listenForInterrupt();
+    const schemas = given.schema?.split(',').map((name) => name.trim()) ?? [];
+    try {
+      await runGen(
+        {
+          target,
+          schemas,
+          out: given.out ?? null,
+          format: given.format ?? null,
+          watch: given.watch === true,
+          check: given.check === true,
+          brandDomains: given.brandDomains === true,
+          trustForeignKeys: given.trustForeignKeys === true,
+          catalog: given.catalog ?? null,
+          projectDir: given.projectDir ?? null,
+          settings: startOptions(file, gen),
+        },
+        {
+          steps: createSteps(process.stderr),
+          print: (text) => void process.stdout.write(text),
+          bold: emphasis(process.stderr),
+          signal: interrupt.signal,
+        },
+      );
+    } finally {
+      interrupt.release();
+    }
+  });
+};
+
 /** Runs a command line (`process.argv`), and sets the exit code. */
 export const main = async (argv: readonly string[]): Promise<void> => {
   const { version }: { version: string } = JSON.parse(await readFile(repositoryFile('package.json'), 'utf8'));
@@ -167,6 +232,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   addDev(program, version);
   addStart(program, version);
   addInspect(program);
+  addGen(program);
   addToken(program);
   try {
     await program.parseAsync(argv);

@@ -5,7 +5,7 @@
 import { nameKey } from '../names.ts';
 import { deepFreeze } from './freeze.ts';
 import { createGrantReader, type GrantReader } from './grants.ts';
-import { buildLineage, type Lineage } from './lineage.ts';
+import { buildLineage, createNullJudge, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
 import type {
   RawCatalog,
@@ -110,6 +110,7 @@ const buildRelations = (
 ): ReadonlyMap<RawId, Relation> => {
   const columnsOf = groupBy(raw.columns, (column) => column.relation);
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
+  const isProven = createNullJudge(raw.view_columns);
   const checksOf = groupBy(raw.checks, (check) => check.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
@@ -122,7 +123,9 @@ const buildRelations = (
     const columns = new Map<string, Column>();
     const checks = groupBy(checksOf.get(row.id) ?? [], ({ position }) => position);
     for (const column of rawColumns) {
-      columns.set(column.name, buildColumn(column, labels, checks.get(column.position) ?? [], readGrants));
+      const neverNull = isView(KINDS[row.kind]) ? isProven(row.id, column.position) : column.never_null;
+      const own = checks.get(column.position) ?? [];
+      columns.set(column.name, buildColumn(column, neverNull, labels, own, readGrants));
     }
     const computed = [...(computedOf.get(row.id) ?? [])].filter(([name]) => !columns.has(name));
     const keys = keysOf.get(row.id);
@@ -181,6 +184,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
 
 const buildColumn = (
   raw: RawColumn,
+  neverNull: boolean,
   labels: ReadonlyMap<RawId, readonly string[]>,
   checks: readonly RawCheck[],
   readGrants: GrantReader,
@@ -189,6 +193,7 @@ const buildColumn = (
   position: raw.position,
   comment: raw.comment,
   nullable: raw.nullable,
+  neverNull,
   type: raw.type,
   declaredType: raw.declared_type,
   maxLength: raw.max_length,

@@ -5,21 +5,27 @@
  */
 import type { RawId, RawViewColumn } from './raw.ts';
 
+/** A column of a view that shows one of a relation. */
+type Step = RawViewColumn & { readonly relation: RawId; readonly column: number };
+
+const isStep = (row: RawViewColumn): row is Step => row.relation !== null;
+
 /** What a view shows of one relation below it: that relation's column positions to its own, ascending. */
 export type Shown = ReadonlyMap<number, readonly number[]>;
 
 /** For each relation, the views that show something of it. */
 export type Lineage = ReadonlyMap<RawId, ReadonlyMap<RawId, Shown>>;
 
-/** Follows every column of the given views; columns of views that `rows` does not speak of end there. */
-export const buildLineage = (rows: readonly RawViewColumn[]): Lineage => {
-  const behind = new Map<string, RawViewColumn>();
+/** Follows every column of the given views; columns of views that `columns` does not speak of end there. */
+export const buildLineage = (columns: readonly RawViewColumn[]): Lineage => {
+  const rows = columns.filter(isStep);
+  const behind = new Map<string, Step>();
   for (const row of rows) behind.set(columnKey(row.view, row.position), row);
 
   const lineage = new Map<RawId, Map<RawId, Map<number, number[]>>>();
   for (const row of rows) {
     const passed = new Set<string>();
-    let step: RawViewColumn | undefined = row;
+    let step: Step | undefined = row;
     while (step !== undefined) {
       const views = entry(lineage, step.relation, () => new Map<RawId, Map<number, number[]>>());
       const shown = entry(views, row.view, () => new Map<number, number[]>());
@@ -32,6 +38,25 @@ export const buildLineage = (rows: readonly RawViewColumn[]): Lineage => {
     }
   }
   return lineage;
+};
+
+/**
+ * Tells whether a column of a view holds no nulls, through views of views. PostgreSQL proves the single steps
+ * (sql/catalog/view-columns.sql); what it does not speak of may be null.
+ */
+export const createNullJudge = (
+  columns: readonly RawViewColumn[],
+): ((view: RawId, position: number) => boolean) => {
+  const byColumn = new Map(columns.map((row) => [columnKey(row.view, row.position), row]));
+  return (view, position) => {
+    const passed = new Set<RawViewColumn>();
+    let row = byColumn.get(columnKey(view, position));
+    while (row?.nulls === 'b' && isStep(row) && !passed.has(row)) {
+      passed.add(row);
+      row = byColumn.get(columnKey(row.relation, row.column));
+    }
+    return row?.nulls === 'n';
+  };
 };
 
 /**

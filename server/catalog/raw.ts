@@ -59,6 +59,8 @@ export interface RawColumn {
   readonly position: number;
   readonly comment: string | null;
   readonly nullable: boolean;
+  /** Declared and validated; of views without meaning. */
+  readonly never_null: boolean;
   readonly type: string;
   readonly declared_type: string;
   readonly max_length: number | null;
@@ -93,9 +95,11 @@ export interface RawForeignKey {
 export interface RawViewColumn {
   readonly view: RawId;
   readonly position: number;
-  /** The relation and column right behind it, which may be a view's again. */
-  readonly relation: RawId;
-  readonly column: number;
+  /** The relation and column right behind it, which may be a view's again; null = an expression. */
+  readonly relation: RawId | null;
+  readonly column: number | null;
+  /** Nulls: none, as in the column behind, possible. */
+  readonly nulls: 'n' | 'b' | 'p';
 }
 
 export interface RawPolicy {

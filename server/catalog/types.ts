@@ -69,7 +69,13 @@ export interface Column {
   /** `attnum`. */
   readonly position: number;
   readonly comment: string | null;
+  /** As it was declared: a view's columns are nullable unless their type is a domain that is not. */
   readonly nullable: boolean;
+  /**
+   * No row that is read holds null in it: declared so, or, of a view's column, proven from its query (nothing but a
+   * column that is NOT NULL, a count or a constant, and no outer join or grouping set in between).
+   */
+  readonly neverNull: boolean;
   /** The type without its length; of a domain over a built-in type the base type: `character varying`, `integer`, `test.enum`. */
   readonly type: string;
   /** The declared type with its length: `character varying(20)`, `public.email` for a domain. */

@@ -55,7 +55,7 @@ export interface DescribedRelation {
 
 export interface DescribedColumn {
   readonly column: Column;
-  /** Whether a row may have null there: in a view whatever its domain says, since an outer join asks no domain. */
+  /** Whether a row may have null there: of a view what its query proves, since an outer join asks no domain. */
   readonly nullable: boolean;
   readonly access: ColumnAccess;
   readonly isKey: boolean;
@@ -89,7 +89,7 @@ export function buildModel(catalog: Catalog, options: ModelOptions): ApiModel {
     const isView = relation.kind === 'view' || relation.kind === 'materialized view';
     const columns = [...relation.columns.values()].map((column) => ({
       column,
-      nullable: column.nullable || isView,
+      nullable: isView ? !column.neverNull : column.nullable,
       access: accessOf(relation, column),
       isKey: relation.primaryKey.includes(column.name),
     }));

@@ -150,7 +150,12 @@ const writable = (
 export const mustBeGiven = (
   { relation }: DescribedRelation,
   { column, nullable }: DescribedColumn,
-): boolean => !nullable && column.default === null && column.identity === null && !relation.fillsRows;
+): boolean =>
+  !nullable &&
+  relation.kind !== 'view' &&
+  column.default === null &&
+  column.identity === null &&
+  !relation.fillsRows;
 
 export function insertSchema(described: DescribedRelation, types: TypeSchemas): SchemaObject {
   const columns = writable(described, 'insert');

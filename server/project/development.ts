@@ -39,8 +39,12 @@ export interface DevelopmentProject {
   readonly prepare: (database: ProjectDatabase) => Promise<{ login: string; warnings: readonly string[] }>;
   /** The configuration for a login and a port. */
   readonly loadSettings: (login: string, port: number) => Promise<DevelopmentSettings>;
-  /** Reads the folder anew and applies what is new in it. */
-  readonly apply: (database: ProjectDatabase, onStep: (text: string) => void) => Promise<ApplyOutcome>;
+  /** Reads the folder anew and applies what is new in it; seeds too, unless only the schema is of interest. */
+  readonly apply: (
+    database: ProjectDatabase,
+    onStep: (text: string) => void,
+    options?: { readonly schemaOnly: boolean },
+  ) => Promise<ApplyOutcome>;
   /** Tells of changes until the function that it gives is called. */
   readonly watch: (onChange: (change: ProjectChange) => void) => () => void;
 }
@@ -66,10 +70,11 @@ const openOwn = async (path: string): Promise<DevelopmentProject> => {
     },
     loadSettings: async (login, port) =>
       loadDevelopmentSettings(project, await loadSecrets(folder), login, port),
-    apply: async ({ adminUri }, onStep) => {
+    apply: async ({ adminUri }, onStep, { schemaOnly } = { schemaOnly: false }) => {
       const connection = await openConnection(adminUri);
       try {
-        return await applyProject(connection, await loadProject(path), onStep);
+        const found = await loadProject(path);
+        return await applyProject(connection, schemaOnly ? { ...found, seed: null } : found, onStep);
       } finally {
         await connection.close();
       }
@@ -107,7 +112,10 @@ const openSupabase = async (found: {
       }
     },
     loadSettings: (login, port) => loadSupabaseSettings(project, login, port),
-    apply: async ({ adminUri }, onStep) => applySupabaseFolder(adminUri, await load(), onStep),
+    apply: async ({ adminUri }, onStep, { schemaOnly } = { schemaOnly: false }) => {
+      const loaded = await load();
+      return applySupabaseFolder(adminUri, schemaOnly ? { ...loaded, seeds: [] } : loaded, onStep);
+    },
     watch: (onChange) =>
       watchProject(
         {

@@ -17,6 +17,11 @@ select
   a.attnum as position,
   d.description as comment,
   not (a.attnotnull or t.typtype = 'd' and t.typnotnull) as nullable,
+  -- from PostgreSQL 18 on NOT NULL may be there without having been checked
+  (a.attnotnull or t.typtype = 'd' and t.typnotnull)
+    and (a.attrelid, a.attnum) not in (
+      select k.conrelid, k.conkey[1] from pg_constraint k where k.contype = 'n' and k.conrelid <> 0 and not k.convalidated
+    ) as never_null,
   case
     when coalesce(domain.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace
       then format_type(coalesce(domain.base, t.oid), null)

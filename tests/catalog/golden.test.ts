@@ -1,7 +1,7 @@
 /** The whole catalog of the fixture, as `aura inspect` prints it. Renew with `npx vitest run tests/catalog -u`. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderCatalog } from '../../server/catalog/render.ts';
-import type { Catalog } from '../../server/catalog/types.ts';
+import type { Catalog, Relation } from '../../server/catalog/types.ts';
 import { loadPublisher, type PublisherFixture } from './fixture.ts';
 
 let fixture: PublisherFixture;
@@ -9,6 +9,12 @@ beforeAll(async () => {
   fixture = await loadPublisher();
 });
 afterAll(() => fixture.close());
+
+/** What nulls.test.ts looks at: PostgreSQL 15 proves less of a view with an outer join. */
+const withoutProofs = (relation: Relation): Relation['columns'] =>
+  relation.kind === 'view'
+    ? new Map([...relation.columns].map(([name, column]) => [name, { ...column, neverNull: false }]))
+    : relation.columns;
 
 /** Without what differs between PostgreSQL's versions and servers: time zones, others' roles, newer privileges. */
 const portable = (catalog: Catalog): Catalog => ({
@@ -18,7 +24,11 @@ const portable = (catalog: Catalog): Catalog => ({
   relations: new Map(
     [...catalog.relations].map(([key, relation]) => [
       key,
-      { ...relation, grants: relation.grants.filter((grant) => grant.privilege !== 'MAINTAIN') },
+      {
+        ...relation,
+        columns: withoutProofs(relation),
+        grants: relation.grants.filter((grant) => grant.privilege !== 'MAINTAIN'),
+      },
     ]),
   ),
 });

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadCatalog } from '../../server/catalog/load.ts';
 import { nameKey } from '../../server/names.ts';
+import { createDatabase } from '../support/database.ts';
+import { connectCatalog } from './connect.ts';
 import { column, loadPublisher, type PublisherFixture, relation } from './fixture.ts';
 
 let fixture: PublisherFixture;
@@ -69,6 +72,51 @@ describe('relations', () => {
     ['label_list', []],
   ])('the primary key of %s is %j', (name, key) => {
     expect(relation(fixture.catalog, name).primaryKey).toEqual(key);
+  });
+
+  test('check constraints of one column and the types of users are known', async () => {
+    const other = await createDatabase(`
+      create table public.checked (a int, b int, constraint positive check (a > 0), check (a < b));
+      alter table public.checked add constraint later check (b < 100) not valid;
+      create domain public.year as smallint default 2000 not null check (value between 1900 and 2100);
+      comment on domain public.year is 'Of our era';
+      create type public.point3 as (x real, y real, z public.year);
+      comment on type public.point3 is 'In space';
+      comment on column public.point3.z is 'When';
+      create type public.size as enum ('s', 'l');
+      comment on type public.size is 'Of shirts';`);
+    const connection = await connectCatalog(other.uri);
+    const options = { schemas: ['public'], extraSearchPath: [], hoistedSettings: [] };
+    const catalog = await loadCatalog(connection.query, options);
+    await connection.close();
+    await other.close();
+    const checked = catalog.relations.get(nameKey('public', 'checked'));
+    expect(checked?.columns.get('a')?.checks).toEqual(['(a > 0)']);
+    expect(checked?.columns.get('b')?.checks).toEqual([]);
+    expect(catalog.types.get('public.year')).toEqual({
+      kind: 'domain',
+      schema: 'public',
+      comment: 'Of our era',
+      base: 'smallint',
+      notNull: true,
+      checks: ['((VALUE >= 1900) AND (VALUE <= 2100))'],
+    });
+    expect(catalog.types.get('public.point3')).toEqual({
+      kind: 'composite',
+      schema: 'public',
+      comment: 'In space',
+      attributes: [
+        { name: 'x', type: 'real', comment: null },
+        { name: 'y', type: 'real', comment: null },
+        { name: 'z', type: 'public.year', comment: 'When' },
+      ],
+    });
+    expect(catalog.types.get('public.size')).toEqual({
+      kind: 'enum',
+      schema: 'public',
+      comment: 'Of shirts',
+      labels: ['s', 'l'],
+    });
   });
 
   test('unique constraints are listed without the primary key', () => {

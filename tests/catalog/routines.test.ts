@@ -98,6 +98,21 @@ describe('routines', () => {
     });
   });
 
+  test("outputs are the result's columns", () => {
+    expect(only('outs').returns).toMatchObject({
+      declaredType: 'record',
+      outputs: [
+        { name: 'total', type: 'integer' },
+        { name: 'inOut', type: 'text' },
+      ],
+    });
+    expect(only('table_of').returns.outputs).toEqual([
+      { name: 'a', type: 'integer' },
+      { name: 'b', type: 'text' },
+    ]);
+    expect(only('many').returns).toMatchObject({ declaredType: 'text', outputs: [] });
+  });
+
   test('isolation, hoisted settings, volatility and security definer are known', () => {
     expect(only('serial')).toMatchObject({
       volatility: 'volatile',

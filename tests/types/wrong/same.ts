@@ -1,0 +1,3 @@
+import { same } from '../expect.ts';
+
+same<{ a: string | null }, { a: string }>();
