@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
 import { repositoryFile } from '../host/files.ts';
+import { followPublications, installCapture, OWN } from './capture.ts';
 import type { Project, Script } from './folder.ts';
 import { explainScriptError } from './script-error.ts';
 
@@ -74,7 +75,9 @@ const runTogether = async (connection: Connection, scripts: readonly Script[]): 
 
 const oddities = (project: Project, applied: ReadonlyMap<string, Applied>): string[] => {
   const present = new Set([...project.migrations, ...project.policies].map((script) => script.name));
-  const gone = [...applied.keys()].filter((name) => name !== project.seed?.name && !present.has(name));
+  const gone = [...applied.keys()].filter(
+    (name) => name !== project.seed?.name && !present.has(name) && !name.startsWith(OWN),
+  );
   const warnings = gone.map(
     (name) =>
       `${name} was applied to this database but is no longer in the folder; what it made is still there.`,
@@ -96,6 +99,7 @@ const applyLocked = async (
   for (const file of ['ledger.sql', 'ddl-notice.sql']) {
     await connection.query(await readFile(repositoryFile(`sql/project/${file}`), 'utf8'));
   }
+  const capture = await installCapture(connection);
   const applied = await loadApplied(connection);
   requireUnchanged(project, applied);
   const ran: string[] = [];
@@ -115,7 +119,8 @@ const applyLocked = async (
   if (project.seed !== null && !applied.has(project.seed.name)) {
     await run([project.seed], 'Filling the database with seed.sql');
   }
-  return { ran, warnings: oddities(project, applied) };
+  if (ran.length > 0) await followPublications(connection);
+  return { ran, warnings: [...capture, ...oddities(project, applied)] };
 };
 
 /**

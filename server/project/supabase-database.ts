@@ -8,6 +8,7 @@ import { settings } from '../config.ts';
 import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
 import { repositoryFile } from '../host/files.ts';
+import { installCapture } from './capture.ts';
 import { loadScript } from './folder.ts';
 import { prepareRoles } from './roles.ts';
 import type { SupabaseConfig } from './supabase-config.ts';
@@ -157,9 +158,10 @@ export const prepareSupabaseDatabase = async (
     await connection.query(await readFile(repositoryFile(`sql/project/${file}`), 'utf8'));
   }
   await runFiles(connection, repositoryFile('sql/supabase'));
+  const capture = await installCapture(connection);
   await grantParameters(connection);
   await setDefaultPrivileges(connection, config.api.autoExposeNewTables);
-  return { login, warnings: await createExtensions(connection) };
+  return { login, warnings: [...capture, ...(await createExtensions(connection))] };
 };
 
 /** The address of a server of ours for tools: as `postgres`, with the password that they expect. */
