@@ -48,7 +48,11 @@ test('migrations run once, in the order of their names, and each is recorded', a
   expect((await apply()).ran).toEqual(['sql/0001_first.sql', 'sql/0002_second.sql', 'sql/0010_third.sql']);
   expect((await apply()).ran).toEqual([]);
   expect(await rows('select array_agg(n order by n) as ran from log')).toEqual([{ ran: [1, 2, 10] }]);
-  expect(await rows('select name, length(checksum) as hex from aura.migrations order by name')).toEqual([
+  expect(
+    await rows(
+      "select name, length(checksum) as hex from aura.migrations where name like 'sql/%' order by name",
+    ),
+  ).toEqual([
     { name: 'sql/0001_first.sql', hex: 64 },
     { name: 'sql/0002_second.sql', hex: 64 },
     { name: 'sql/0010_third.sql', hex: 64 },

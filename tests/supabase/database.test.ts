@@ -40,6 +40,8 @@ test('postgres is powerful but no superuser; the roles of the API are what they 
     supabase_etl_admin: 'replication',
     dashboard_user: 'createrole createdb replication',
     pgbouncer: '',
+    // not Supabase's: owns the log of changes
+    aura_realtime: '',
   });
   expect(await rows('show search_path', 'postgres')).toEqual([{ search_path: expect.any(String) }]);
 });
