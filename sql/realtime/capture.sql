@@ -230,11 +230,7 @@ begin
     execute format('drop trigger if exists %I on %s', member.tgname, member.name);
   end loop;
 
-  for member in select relation::regclass as name, reason from realtime.tables() where reason is not null loop
-    raise warning 'changes of % are not captured: %', member.name, member.reason
-      using hint = 'Take it out of the publication, or change it.';
-  end loop;
-
+  <<tables>>
   for member in
     select relation as root, part.oid, part.oid::regclass as name
     from realtime.tables()
@@ -258,11 +254,17 @@ begin
         where tgrelid = member.oid and tgfoid = 'realtime.capture()'::regprocedure
           and tgname = 'aura_capture_' || event.name
       ) then
-        execute format(
-          'create trigger %I after %s on %s %s for each statement execute function realtime.capture()',
-          'aura_capture_' || event.name, event.name, member.name, event.transition
-        );
-        is_new := true;
+        begin
+          execute format(
+            'create trigger %I after %s on %s %s for each statement execute function realtime.capture()',
+            'aura_capture_' || event.name, event.name, member.name, event.transition
+          );
+          is_new := true;
+        exception when duplicate_object then
+          -- a trigger of the owner's; it must not stop everybody else's DDL
+          raise warning 'changes of % are not captured: %', member.name, sqlerrm;
+          continue tables;
+        end;
       end if;
     end loop;
     if is_new then
@@ -288,9 +290,20 @@ $$;
 create or replace function realtime.follow_ddl() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  member record;
   touched oid[];
 begin
+  -- temporary tables are in no publication, and may come with every request; what is dropped is not listed
+  if (select bool_and(command.schema_name = 'pg_temp') from pg_event_trigger_ddl_commands() as command) then
+    return;
+  end if;
   perform realtime.sync();
+  if tg_tag like '% PUBLICATION' then
+    for member in select relation::regclass as name, reason from realtime.tables() where reason is not null loop
+      raise warning 'changes of % are not captured: %', member.name, member.reason
+        using hint = 'Take it out of the publication, or change it.';
+    end loop;
+  end if;
   -- rows come and go with partitions, and change with their columns
   if tg_tag = 'DROP TABLE' then
     select array_agg(relation) into touched

@@ -291,6 +291,14 @@ describe('the triggers follow', () => {
     expect(brief(await changes())).toEqual([['insert', { id: 1 }]]);
   });
 
+  test('not what is temporary', async () => {
+    const changes = await following();
+    await run(
+      `create temporary table items (id int primary key); insert into items values (1); drop table items`,
+    );
+    expect(await changes()).toEqual([]);
+  });
+
   test('what a call asks for, where there is no event trigger', async () => {
     await run('drop event trigger aura_capture; create table late (id int primary key)');
     await run('alter publication aura add table late');
@@ -307,6 +315,19 @@ describe('the triggers follow', () => {
 });
 
 describe('what cannot be captured', () => {
+  test('for a trigger of that name stops nobody else', async () => {
+    await run(`alter publication aura drop table items;
+      create trigger aura_capture_insert after insert on items
+        for each statement execute function suppress_redundant_updates_trigger();
+      alter publication aura add table items; create table other (id int primary key);
+      alter publication aura add table other`);
+    const { rows } = await database.query(
+      `select relation::regclass::text
+       from realtime.captured(array['items'::regclass::oid, 'other'::regclass::oid]) as relation`,
+    );
+    expect(rows).toEqual([{ relation: 'other' }]);
+  });
+
   test('is said, and can be written to as before', async () => {
     await run(`create table keyless (id int); create table parent (id int primary key);
       create table child (primary key (id)) inherits (parent)`);
@@ -359,6 +380,17 @@ describe('the log', () => {
       `select key from realtime.changes_since('1:1:', array['items'::regclass::oid]) where key is not null`,
     );
     expect(rows).toEqual([{ key: { id: 1 } }]);
+  });
+
+  test('is written without the rights of whoever installed it, whatever a type brings along', async () => {
+    await run(`create type mood as enum ('calm');
+      create function mood_json(mood) returns json language sql as 'select to_json(current_user::text)';
+      create cast (mood as json) with function mood_json(mood);
+      create table moods (id int primary key, mood mood);
+      alter publication aura add table moods`);
+    const changes = await following();
+    await run(`insert into moods values (1, 'calm')`);
+    expect((await changes()).map((change) => change.new)).toEqual([{ id: 1, mood: 'aura_realtime' }]);
   });
 
   test('belongs to a role that may do nothing else', async () => {

@@ -300,3 +300,21 @@ test('preparing again changes nothing', async () => {
   expect((await project.apply(database, () => undefined)).ran).toEqual([]);
   expect(await bench.rows('select id from storage.buckets')).toEqual([{ id: 'a' }]);
 });
+
+test('what a migration adds to supabase_realtime is logged, and nobody but the server reads that', async () => {
+  const { apply, rows } = await setUp({
+    'migrations/1_notes.sql': `
+      create table notes (id int primary key);
+      alter publication supabase_realtime add table notes;`,
+    'seed.sql': 'set session_replication_role = replica; insert into notes values (1);',
+  });
+  await apply();
+  expect(await rows('select operation, key from realtime.changes where key is not null')).toEqual([
+    { operation: 'insert', key: { id: 1 } },
+  ]);
+  for (const reading of ['select from realtime.changes', "select realtime.changes_since('1:1:', '{}')"]) {
+    for (const as of [{ role: 'anon' }, { role: 'authenticated' }, { role: 'service_role' }]) {
+      expect(await refusal(rows(reading, as)), reading).toContain('permission denied');
+    }
+  }
+});
