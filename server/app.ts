@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createStreamSlots } from './execute/stream.ts';
+import { mountGraphql } from './graphql/mount.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -113,7 +114,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
-  mountRest(api, first.restPrefix, {
+  const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
     pool,
@@ -122,7 +123,10 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     renderSession: createSessionRenderer(),
     observe,
     requestId: createRequestId(),
-  });
+  };
+  // before REST, which may have everything
+  if (first.graphqlEnabled) mountGraphql(api, first.graphqlPrefix, context);
+  mountRest(api, first.restPrefix, context);
   const admin = createAdminRoutes(
     {
       live: isLive,

@@ -118,6 +118,8 @@ describe('the login role', () => {
     updatable: true,
     deletable: true,
     primaryKey: [],
+    ownKey: [],
+    uniqueIndexes: [],
     uniqueKeys: [],
     columns: new Map(),
     computedColumns: new Map(),

@@ -7,7 +7,15 @@ import { deepFreeze } from './freeze.ts';
 import { createGrantReader, type GrantReader } from './grants.ts';
 import { buildLineage, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
-import type { RawCatalog, RawColumn, RawId, RawMediaHandler, RawPolicy, RawRelation } from './raw.ts';
+import type {
+  RawCatalog,
+  RawColumn,
+  RawId,
+  RawMediaHandler,
+  RawPolicy,
+  RawRelation,
+  RawType,
+} from './raw.ts';
 import { buildRelationships, type LinkedRelation } from './relationships.ts';
 import { buildRoutine, compareOverloads } from './routines.ts';
 import {
@@ -20,6 +28,7 @@ import {
   type RelationKind,
   type Routine,
   representationKey,
+  type UserType,
 } from './types.ts';
 
 const KINDS: Readonly<Record<RawRelation['kind'], RelationKind>> = {
@@ -69,6 +78,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
+    userTypes: new Map(raw.types.map((type) => [type.type, buildUserType(type, readGrants)])),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -102,6 +112,7 @@ const buildRelations = (
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
+  const indexesOf = groupBy(raw.unique_indexes, (index) => index.relation);
   const computedOf = buildComputedColumns(raw, options, readGrants);
   const relations = new Map<RawId, Relation>();
   for (const row of raw.relations) {
@@ -123,6 +134,8 @@ const buildRelations = (
       updatable: (row.writes & 4) !== 0,
       deletable: (row.writes & 16) !== 0,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
+      ownKey: nameColumns(keys?.own ?? []),
+      uniqueIndexes: (indexesOf.get(row.id) ?? []).map((index) => nameColumns(index.columns)),
       uniqueKeys: keys?.unique.map(nameColumns) ?? [],
       columns,
       computedColumns: new Map(computed),
@@ -134,6 +147,8 @@ const buildRelations = (
 };
 
 interface Keys {
+  /** The relation's own primary key, in its order. */
+  own: readonly number[];
   readonly primary: Set<number>;
   readonly unique: (readonly number[])[];
 }
@@ -145,7 +160,7 @@ interface Keys {
 const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> => {
   const keysOf = new Map<RawId, Keys>();
   const keysFor = (id: RawId): Keys => {
-    const keys = keysOf.get(id) ?? { primary: new Set(), unique: [] };
+    const keys = keysOf.get(id) ?? { own: [], primary: new Set(), unique: [] };
     keysOf.set(id, keys);
     return keys;
   };
@@ -154,6 +169,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
       keysFor(key.relation).unique.push(key.columns);
       continue;
     }
+    keysFor(key.relation).own = key.columns;
     for (const position of key.columns) keysFor(key.relation).primary.add(position);
     for (const [view, shown] of lineage.get(key.relation) ?? []) {
       const first = key.columns.flatMap((column) => shown.get(column)?.[0] ?? []);
@@ -229,6 +245,16 @@ const buildRoutines = (raw: RawCatalog, readGrants: GrantReader): Map<string, re
   for (const overloads of byName.values()) overloads.sort(compareOverloads);
   return byName;
 };
+
+const TYPE_KINDS = { e: 'enum', c: 'composite', d: 'domain' } as const;
+
+const buildUserType = (raw: RawType, readGrants: GrantReader): UserType => ({
+  name: { schema: raw.schema, name: raw.name },
+  kind: TYPE_KINDS[raw.kind],
+  base: raw.base,
+  comment: raw.comment,
+  grants: readGrants(raw.acl),
+});
 
 const buildMediaHandler = (raw: RawMediaHandler): MediaHandler => ({
   handler: { schema: raw.handler_schema, name: raw.handler_name },

@@ -60,6 +60,8 @@ const PARTS = [
   'roles',
   'enums',
   'publications',
+  'types',
+  'unique-indexes',
 ] as const;
 
 /**

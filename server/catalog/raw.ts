@@ -27,6 +27,8 @@ export interface RawCatalog {
   readonly roles: readonly RawRole[];
   readonly enums: readonly RawEnum[];
   readonly publications: readonly RawPublication[];
+  readonly types: readonly RawType[];
+  readonly unique_indexes: readonly RawUniqueIndex[];
 }
 
 export interface RawSchema {
@@ -79,6 +81,7 @@ export interface RawForeignKey {
   readonly target: RawId;
   readonly source_columns: readonly number[];
   readonly target_columns: readonly number[];
+  readonly comment: string | null;
 }
 
 export interface RawViewColumn {
@@ -109,7 +112,11 @@ export interface RawRoutine {
   /** Null = all are inputs. */
   readonly modes: readonly ('i' | 'o' | 'b' | 'v' | 't')[] | null;
   readonly defaults: number;
+  /** The default of each parameter as an expression; null = none has one. */
+  readonly default_texts: readonly (string | null)[] | null;
   readonly returns_set: boolean;
+  readonly rows: number;
+  readonly result_type: string;
   readonly result_schema: string;
   readonly result_name: string;
   readonly result_is_row: boolean;
@@ -170,4 +177,21 @@ export interface RawEnum {
 export interface RawPublication {
   readonly name: string;
   readonly tables: readonly RawId[];
+}
+
+export interface RawType {
+  /** As `format_type` prints it. */
+  readonly type: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'e' | 'c' | 'd';
+  /** What a domain is over. */
+  readonly base: string | null;
+  readonly comment: string | null;
+  readonly acl: RawAcl;
+}
+
+export interface RawUniqueIndex {
+  readonly relation: RawId;
+  readonly columns: readonly number[];
 }

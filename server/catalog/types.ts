@@ -25,6 +25,8 @@ export interface Catalog {
   readonly roles: ReadonlyMap<string, Role>;
   /** Enums of any schema, keyed by nameKey; labels in order. */
   readonly enums: ReadonlyMap<string, readonly string[]>;
+  /** Types that users made, of any schema, keyed by the name that `format_type` prints. */
+  readonly userTypes: ReadonlyMap<string, UserType>;
   /** Publications by name, with the exposed tables they hold. */
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
@@ -50,6 +52,10 @@ export interface Relation {
   readonly deletable: boolean;
   /** Names of the primary key's columns, sorted by name; a view has those it shows of its base table. Empty = none. */
   readonly primaryKey: readonly string[];
+  /** Columns of its own primary key, in the key's order. Empty = none, or a view. */
+  readonly ownKey: readonly string[];
+  /** Column lists of unique indexes that hold for every row, those of constraints among them. */
+  readonly uniqueIndexes: readonly (readonly string[])[];
   /** Column lists of unique constraints, primary key excluded. */
   readonly uniqueKeys: readonly (readonly string[])[];
   /** In the order of the table. */
@@ -130,6 +136,8 @@ export interface ForeignKeyRelationship extends RelationshipEnds {
   readonly kind: 'many-to-one' | 'one-to-many' | 'one-to-one';
   readonly sourceHoldsKey: boolean;
   readonly constraint: string;
+  /** The constraint's. */
+  readonly comment: string | null;
   readonly columns: readonly ColumnPair[];
 }
 
@@ -150,6 +158,8 @@ export interface ComputedRelationship extends RelationshipEnds {
   readonly kind: 'computed';
   readonly routine: QualifiedName;
   readonly toOne: boolean;
+  /** The function's. */
+  readonly comment: string | null;
   /** Grants on the function. */
   readonly grants: readonly Grant[];
 }
@@ -182,6 +192,8 @@ export interface RoutineParameter {
   /** The type to cast arguments to: `bit` and `character` are widened, so that no argument is cut to length 1. */
   readonly castType: string;
   readonly required: boolean;
+  /** The default's expression; null = none. */
+  readonly default: string | null;
   readonly variadic: boolean;
 }
 
@@ -189,6 +201,10 @@ export interface RoutineResult {
   /** `composite` also for OUT, INOUT and TABLE parameters. */
   readonly kind: 'scalar' | 'composite';
   readonly setOf: boolean;
+  /** At most one row, as the function declares (`rows 1`) or because it returns no set. */
+  readonly toOne: boolean;
+  /** The returned type as `format_type` prints it. */
+  readonly declaredType: string;
   /** The returned type; of a table's row type the table's name. */
   readonly type: QualifiedName;
   /** A domain over a composite type. */
@@ -201,6 +217,16 @@ export interface Representation {
   readonly targetType: string;
   /** The cast function as `regproc` prints it under an empty search path (quoted where needed). */
   readonly function: string;
+}
+
+/** A type that a user made. */
+export interface UserType {
+  readonly name: QualifiedName;
+  readonly kind: 'enum' | 'composite' | 'domain';
+  /** What a domain is over, as `format_type` prints it. */
+  readonly base: string | null;
+  readonly comment: string | null;
+  readonly grants: readonly Grant[];
 }
 
 /** The key of `Catalog.representations`. */

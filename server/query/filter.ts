@@ -105,6 +105,8 @@ const QUANTIFIABLE = {
   imatch: sql`~*`,
 } as const;
 
+const SQL_PATTERN = { like: sql`like`, ilike: sql`ilike`, 'starts with': sql`^@` } as const;
+
 const FULL_TEXT: Readonly<Record<FullTextOperator, Fragment>> = {
   fts: sql`to_tsquery`,
   plfts: sql`plainto_tsquery`,
@@ -140,6 +142,8 @@ function comparison(found: Comparison, transform: string | null): Fragment {
       if (transform === null) return sql`= any (${items})`;
       return sql`= any (select ${transformed(transform, sql`unnest(${items}::text[])`)})`;
     }
+    case 'sql pattern':
+      return sql`${SQL_PATTERN[found.operator]} ${operandOf(found.operand)}`;
     case 'is':
       return sql`is ${IS[found.value]}`;
     case 'distinct':

@@ -5,6 +5,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
+import type { Observation } from '../observe/observation.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
@@ -35,7 +36,8 @@ function headersOf({ headers: unsafe }: Answer, without: boolean) {
   return { headers, several };
 }
 
-function toResponse(answer: Answer): Response {
+/** An answer as a Response. */
+export function toResponse(answer: Answer): Response {
   const { status, body } = answer;
   const without = WITHOUT_BODY.has(status);
   const content = body === null || without ? null : (body as Buffer<ArrayBuffer>);
@@ -45,6 +47,25 @@ function toResponse(answer: Answer): Response {
     [value].flat().map((one): [string, string] => [name, one]),
   );
   return new Response(content, { status, headers: list });
+}
+
+/** What the log and the metrics are told of a request that was answered. */
+export function observationOf(
+  incoming: HttpBindings['incoming'],
+  { started, ...rest }: Sent & { id: string; started: number; role: string | null; sql: string | null },
+): Observation {
+  const url = incoming.url ?? '/';
+  const at = url.indexOf('?');
+  return {
+    kind: 'request',
+    ...rest,
+    method: incoming.method ?? '',
+    path: at < 0 ? url : url.slice(0, at),
+    query: at < 0 ? '' : url.slice(at + 1),
+    seconds: (performance.now() - started) / 1000,
+    clientAddress: incoming.socket.remoteAddress ?? null,
+    userAgent: incoming.headers['user-agent'] ?? null,
+  };
 }
 
 /** Serves REST under the prefix (`/` = everywhere). */
@@ -67,25 +88,8 @@ export function mountRest(
     });
     const served = await serveRest(context, incoming, gone.signal, id);
     const { answer, role, sql } = served;
-    const tell = ({ bytes, errorCode, status }: Sent): void => {
-      const url = incoming.url ?? '/';
-      const at = url.indexOf('?');
-      context.observe({
-        kind: 'request',
-        id,
-        method: incoming.method ?? '',
-        path: at < 0 ? url : url.slice(0, at),
-        query: at < 0 ? '' : url.slice(at + 1),
-        status,
-        seconds: (performance.now() - started) / 1000,
-        bytes,
-        role,
-        clientAddress: incoming.socket.remoteAddress ?? null,
-        userAgent: incoming.headers['user-agent'] ?? null,
-        errorCode,
-        sql,
-      });
-    };
+    const tell = (sent: Sent): void =>
+      context.observe(observationOf(incoming, { ...sent, id, started, role, sql }));
     if (answer.lines) {
       const { headers } = headersOf(answer, false);
       tell(

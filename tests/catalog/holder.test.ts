@@ -18,6 +18,7 @@ const catalogOf = (serverVersion: number): Catalog => ({
   mediaHandlers: [],
   roles: new Map(),
   enums: new Map(),
+  userTypes: new Map(),
   publications: new Map(),
   schemaComments: new Map(),
   schemaGrants: new Map(),

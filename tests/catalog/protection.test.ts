@@ -20,6 +20,8 @@ const relation = (kind: RelationKind, facts: Partial<Relation> = {}): Relation =
   updatable: true,
   deletable: true,
   primaryKey: [],
+  ownKey: [],
+  uniqueIndexes: [],
   uniqueKeys: [],
   columns: new Map(),
   computedColumns: new Map(),

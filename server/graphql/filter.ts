@@ -1,0 +1,143 @@
+/**
+ * Filters: the `filter` argument as conditions of the request AST. What is empty is no condition.
+ */
+import {
+  type GraphQLInputObjectType,
+  type GraphQLInputType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+} from 'graphql';
+import { planLogic } from '../plan/fields.ts';
+import type { PlannedLogic } from '../plan/types.ts';
+import type { Comparison, Logic } from '../request/ast.ts';
+import type { FilterOperator } from './filter-types.ts';
+import { type Input, itemsOf, membersOf } from './input.ts';
+import { inputMeaningOf } from './meaning.ts';
+import type { Table } from './model.ts';
+import { parseNodeId } from './node-id.ts';
+import { type Planner, refusal, slotOf } from './planner.ts';
+
+/** Conditions that hold together. */
+export const all = (operator: 'and' | 'or', children: readonly Logic[], negated = false): Logic => {
+  const [only] = children;
+  return only !== undefined && children.length === 1 && !negated
+    ? only
+    : { kind: 'logic', operator, negated, children };
+};
+
+const QUANTIFIABLE = {
+  eq: 'eq',
+  gt: 'gt',
+  gte: 'gte',
+  lt: 'lt',
+  lte: 'lte',
+  regex: 'match',
+  iregex: 'imatch',
+} as const;
+const ARRAY = { neq: 'neq', contains: 'cs', containedBy: 'cd', overlaps: 'ov' } as const;
+const PATTERN = { like: 'like', ilike: 'ilike', startsWith: 'starts with' } as const;
+
+const isOf = <T extends object>(operators: T, operator: string): operator is keyof T & string =>
+  Object.hasOwn(operators, operator);
+
+function comparisonOf(planner: Planner, operator: FilterOperator, input: Input): Comparison {
+  if (operator === 'is') {
+    if (input.value === null) throw refusal('The filter `is` takes NULL or NOT_NULL');
+    return { kind: 'is', value: input.value === 'NULL' ? 'null' : 'not_null' };
+  }
+  const operand = slotOf(planner, input);
+  if (isOf(QUANTIFIABLE, operator)) {
+    return { kind: 'quantifiable', operator: QUANTIFIABLE[operator], quantifier: null, operand };
+  }
+  if (isOf(ARRAY, operator)) return { kind: 'simple', operator: ARRAY[operator], operand };
+  if (isOf(PATTERN, operator)) return { kind: 'sql pattern', operator: PATTERN[operator], operand };
+  return { kind: 'quantifiable', operator: 'eq', quantifier: 'any', operand };
+}
+
+const condition = (name: string, comparison: Comparison): Logic => ({
+  kind: 'filter',
+  field: { name, path: [] },
+  negated: false,
+  comparison,
+});
+
+/**
+ * That a row has a key. Throws where the node id is of another table, or has another number of values.
+ */
+export function isNode(planner: Planner, table: Table, input: Input): Logic {
+  const { schema, relation, key } = parseNodeId(input.value);
+  const { name } = table.relation;
+  if (schema !== name.schema || relation !== name.name) {
+    throw refusal('nodeId belongs to a different collection');
+  }
+  if (key.length !== table.key.length) {
+    throw refusal(`Primary key column count mismatch. Expected ${table.key.length}, provided ${key.length}`);
+  }
+  const children = table.key.map(({ column }, index) => {
+    const operand = planner.slot((variables) => parseNodeId(input.read(variables)).key[index] ?? null);
+    return condition(column.name, { kind: 'quantifiable', operator: 'eq', quantifier: null, operand });
+  });
+  return all('and', children);
+}
+
+const inner = (type: GraphQLInputType): GraphQLInputType =>
+  isNonNullType(type) || isListType(type) ? inner(type.ofType) : type;
+
+function filterLogic(planner: Planner, table: Table, type: GraphQLInputObjectType, input: Input): Logic[] {
+  const fields = type.getFields();
+  return membersOf(input).flatMap(([name, member]) => {
+    const field = fields[name];
+    if (!field || member.value === null) return [];
+    const meaning = inputMeaningOf(field);
+    switch (meaning.kind) {
+      case 'column':
+        return membersOf(member).map(([operator, operand]) =>
+          condition(meaning.column.column.name, comparisonOf(planner, operator as FilterOperator, operand)),
+        );
+      case 'node id':
+        return membersOf(member).map(([, id]) => isNode(planner, table, id));
+      case 'not': {
+        const conditions = filterLogic(planner, table, type, member);
+        return conditions.length === 0 ? [] : [all('and', conditions, true)];
+      }
+      default: {
+        const children = itemsOf(member).flatMap((item) => {
+          const conditions = filterLogic(planner, table, type, item);
+          return conditions.length === 0 ? [] : [all('and', conditions)];
+        });
+        return children.length === 0 ? [] : [all(meaning.kind, children)];
+      }
+    }
+  });
+}
+
+/** The conditions that a `filter` argument means. */
+export function planFilter(
+  planner: Planner,
+  table: Table,
+  type: GraphQLInputType,
+  input: Input | undefined,
+): PlannedLogic[] {
+  const filterType = inner(type);
+  if (input === undefined || !isInputObjectType(filterType)) return [];
+  const { context } = planner;
+  return filterLogic(planner, table, filterType, input).map((logic) =>
+    planLogic(context, table.relation, logic),
+  );
+}
+
+/** That columns have the values of inputs. */
+export const planEqualities = (
+  planner: Planner,
+  table: Table,
+  pairs: readonly (readonly [column: string, input: Input])[],
+): PlannedLogic[] =>
+  pairs.map(([name, input]) => {
+    const operand = slotOf(planner, input);
+    return planLogic(
+      planner.context,
+      table.relation,
+      condition(name, { kind: 'quantifiable', operator: 'eq', quantifier: null, operand }),
+    );
+  });

@@ -1,0 +1,201 @@
+/**
+ * GraphQL, the pipeline on one screen:
+ *
+ *   HTTP → identity → schema of the role → operation → statements and session → transaction → answer
+ */
+import type { IncomingMessage } from 'node:http';
+import { GraphQLError, getVariableValues } from 'graphql';
+import type { Catalog } from '../catalog/types.ts';
+import { apiError } from '../errors/codes.ts';
+import { ApiError } from '../errors/error.ts';
+import type { RestContext, RestSettings, Scene } from '../rest/context.ts';
+import { answerPreflight, withCors } from '../rest/cors.ts';
+import { discreet } from '../rest/discreet.ts';
+import { readIncoming } from '../rest/incoming.ts';
+import type { Served } from '../rest/route.ts';
+import {
+  answerOf,
+  dataOf,
+  errorOf,
+  failureOf,
+  failureOfDocument,
+  listOf,
+  type Outcome,
+  refusalOf,
+} from './answer.ts';
+import { introspect } from './introspection.ts';
+import { DocumentError } from './operation.ts';
+import type { RoleSchema, RoleSchemas } from './prepared.ts';
+import {
+  type AnswerType,
+  answerTypeOf,
+  type GraphqlRequest,
+  parseBody,
+  parseQuery,
+  refuseMediaType,
+} from './request.ts';
+import { runPrepared, type SeenRequest } from './run.ts';
+
+/** What the route works with. */
+export interface GraphqlContext extends RestContext {
+  readonly schemas: RoleSchemas;
+}
+
+interface Trace {
+  role: string | null;
+  sql: string | null;
+}
+
+/** Runs one operation. Rejects only with what concerns the request as a whole. */
+async function runOperation(
+  scene: Scene,
+  roleSchema: RoleSchema,
+  seen: SeenRequest,
+  request: GraphqlRequest,
+  trace: Trace,
+): Promise<Outcome> {
+  if (request.query === null) {
+    throw apiError('AURA300', 'The request is not a GraphQL request', {
+      details: 'It has no query.',
+      hint: 'Send a JSON object with query and, where needed, variables and operationName.',
+    });
+  }
+  const operation = roleSchema.operationOf(request.query, request.operationName);
+  if (operation.isMutation && seen.method === 'GET') {
+    throw apiError('AURA304', 'Mutations cannot be sent by GET', { headers: { Allow: 'POST' } });
+  }
+  const { definition } = operation;
+  const coerced = getVariableValues(
+    roleSchema.schema,
+    definition.variableDefinitions ?? [],
+    request.variables,
+    {
+      maxErrors: 20,
+    },
+  );
+  if (coerced.errors) throw new DocumentError(coerced.errors);
+  const variables = coerced.coerced;
+  const prepared = roleSchema.preparedOf(operation, variables);
+  if (prepared.steps.length > 0) trace.sql = prepared.steps.map(({ statement }) => statement.text).join('; ');
+  const rows = await runPrepared(scene, seen, operation, prepared, variables);
+  const asks = prepared.entries.some(({ kind }) => kind === 'introspection');
+  const own = asks
+    ? await introspect(roleSchema.introspected(), operation, prepared.entries, variables)
+    : { values: new Map<string, string>(), errors: [] };
+  return dataOf(prepared.entries, rows, own.values, own.errors);
+}
+
+/** A request that is wrong as a whole, or a server that cannot serve it: not an operation that failed. */
+const concernsRequest = ({ code, status }: ApiError): boolean =>
+  status >= 500 || status === 401 || /^AURA(?:30\d|1\d\d|0\d\d)$/.test(code);
+
+async function outcomeOf(
+  scene: Scene,
+  roleSchema: RoleSchema,
+  seen: SeenRequest,
+  request: GraphqlRequest,
+  trace: Trace,
+): Promise<Outcome> {
+  try {
+    return await runOperation(scene, roleSchema, seen, request, trace);
+  } catch (error) {
+    if (error instanceof DocumentError) return refusalOf(error.errors);
+    if (error instanceof GraphQLError) return failureOfDocument(error);
+    if (error instanceof ApiError && !concernsRequest(error)) {
+      return failureOf(discreet(error, scene.catalog, scene.identity.role));
+    }
+    throw error;
+  }
+}
+
+const noCatalog = (): Error =>
+  apiError('PGRST002', 'Could not query the database for the schema cache. Retrying.', {
+    headers: { 'Retry-After': '1' },
+  });
+
+interface Asked {
+  readonly seen: SeenRequest;
+  readonly requests: GraphqlRequest | readonly GraphqlRequest[];
+}
+
+async function readAsked(settings: RestSettings, incoming: IncomingMessage): Promise<Asked> {
+  const { config } = settings;
+  const raw = await readIncoming(incoming, config.graphqlPrefix, config);
+  const seen: SeenRequest = { method: raw.method, path: raw.path, headers: raw.headers };
+  if (raw.method === 'GET') return { seen, requests: parseQuery(raw.query) };
+  if (raw.method !== 'POST') {
+    throw apiError('AURA304', `GraphQL is not served by ${raw.method}`, { headers: { Allow: 'GET, POST' } });
+  }
+  refuseMediaType(incoming.headers['content-type']);
+  return { seen, requests: parseBody(raw.body, config.graphqlMaxBatch) };
+}
+
+async function serve(
+  context: GraphqlContext,
+  settings: RestSettings,
+  incoming: IncomingMessage,
+  signal: AbortSignal | null,
+  trace: Trace,
+): Promise<Outcome> {
+  const { authorization, apikey } = incoming.headers as { authorization?: string; apikey?: string };
+  const identity = await settings.authenticate({
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(apikey === undefined ? {} : { apikey }),
+  });
+  trace.role = identity.role;
+  const catalog: Catalog | null = context.catalog();
+  if (!catalog) throw noCatalog();
+  const { seen, requests } = await readAsked(settings, incoming);
+  const scene: Scene = { context, settings, catalog, identity, signal };
+  const roleSchema = context.schemas.of(catalog, settings.config, identity.role);
+  if (!Array.isArray(requests)) {
+    return outcomeOf(scene, roleSchema, seen, requests as GraphqlRequest, trace);
+  }
+  const outcomes: Outcome[] = [];
+  // one after the other: a list must not take more connections than other requests
+  for (const request of requests as readonly GraphqlRequest[]) {
+    outcomes.push(await outcomeOf(scene, roleSchema, seen, request, trace));
+  }
+  return listOf(outcomes);
+}
+
+/** Serves one request. Never rejects: what goes wrong is an answer, too. */
+export async function serveGraphql(
+  context: GraphqlContext,
+  incoming: IncomingMessage,
+  signal: AbortSignal | null,
+  requestId: string,
+): Promise<Served> {
+  const settings = context.settings();
+  const allowed = settings.config.serverCorsAllowedOrigins;
+  const preflight = answerPreflight(incoming.method ?? '', incoming.headers, allowed);
+  if (preflight) return { answer: preflight, role: null, errorCode: null, sql: null };
+  const trace: Trace = { role: null, sql: null };
+  let type: AnswerType = 'application/json';
+  let outcome: Outcome;
+  let isRequest = false;
+  try {
+    type = answerTypeOf(incoming.headers.accept);
+    outcome = await serve(context, settings, incoming, signal, trace);
+  } catch (error) {
+    isRequest = true;
+    outcome = errorOf(asApiError(context, error, requestId));
+  }
+  const answer = answerOf(outcome, type, isRequest);
+  return {
+    answer: withCors(answer, incoming.headers.origin, allowed),
+    role: trace.role,
+    errorCode: outcome.errorCode,
+    sql: trace.sql,
+  };
+}
+
+/** What nobody foresaw is logged with the request's id and answered without details. */
+function asApiError(context: GraphqlContext, error: unknown, requestId: string): ApiError {
+  if (error instanceof ApiError) return error;
+  context.observe({ kind: 'defect', error, requestId });
+  return apiError('PGRSTX00', 'Internal server error', {
+    details: `The log has more under the request id ${requestId}.`,
+    hint: 'This is a defect of the server; please report it.',
+  }) as ApiError;
+}
