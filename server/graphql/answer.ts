@@ -18,6 +18,13 @@ export interface Outcome {
 
 const NULL = Buffer.from('null');
 
+const failed = (errors: readonly GraphQLError[]): Outcome => ({
+  body: Buffer.from(JSON.stringify({ data: null, errors })),
+  status: 200,
+  headers: {},
+  errorCode: 'GRAPHQL_REFUSED',
+});
+
 /** `{"data":{...}}`; an entry whose introspection is not answered is left out. */
 export function dataOf(
   entries: readonly RootEntry[],
@@ -25,6 +32,9 @@ export function dataOf(
   introspected: ReadonlyMap<string, string>,
   errors: readonly GraphQLError[],
 ): Outcome {
+  const isAnswered = (entry: RootEntry): boolean =>
+    entry.kind !== 'introspection' || introspected.has(entry.key);
+  if (!entries.some(isAnswered)) return failed(errors);
   const pieces: Buffer[] = [];
   let text = '{"data":{';
   let isFirst = true;
@@ -79,12 +89,7 @@ export const errorOf = (error: ApiError): Outcome => ({
 });
 
 /** An operation that failed by what it asks for beyond what types can say. */
-export const failureOfDocument = (error: GraphQLError): Outcome => ({
-  body: Buffer.from(JSON.stringify({ data: null, errors: [error] })),
-  status: 200,
-  headers: {},
-  errorCode: 'GRAPHQL_REFUSED',
-});
+export const failureOfDocument = (error: GraphQLError): Outcome => failed([error]);
 
 /** Several outcomes as one list. */
 export function listOf(outcomes: readonly Outcome[]): Outcome {

@@ -20,7 +20,7 @@ export interface TableColumn {
   readonly updatable: boolean;
 }
 
-/** A relation that has a key and of which the role may read something. */
+/** A relation of which the role may read something. */
 export interface Table {
   readonly relation: Relation;
   /** The name of its type, from which others are derived. */
@@ -30,7 +30,7 @@ export interface Table {
   readonly directive: Directive;
   /** All columns that GraphQL has a type for, in the table's order. */
   readonly columns: readonly TableColumn[];
-  /** Not empty. */
+  /** Empty = its rows can only be told apart by who gave them. */
   readonly key: readonly TableColumn[];
   /** Rows on a page at most, and where nothing is said. */
   readonly maxRows: number;
@@ -46,8 +46,10 @@ export interface Model {
   readonly catalog: Catalog;
   readonly judge: Judge;
   readonly typeOf: TypeOf;
-  /** By nameKey, in the order of the exposed schemas. */
+  /** Those with a key, by nameKey, in the order of the exposed schemas. */
   readonly tables: ReadonlyMap<string, Table>;
+  /** Those without one, likewise: functions over rows may give rows of them. */
+  readonly keyless: ReadonlyMap<string, Table>;
 }
 
 /** Rows on a page where no directive says otherwise. */
@@ -59,6 +61,10 @@ export const tableOf = (model: Model, { schema, name }: QualifiedName): Table | 
 /** A column of the table by the name that PostgreSQL knows it by. */
 export const columnOf = (table: Table, name: string): TableColumn | undefined =>
   table.columns.find(({ column }) => column.name === name);
+
+/** The column behind a field; of several columns of one name the last has it. */
+export const fieldColumn = (table: Table, field: string): TableColumn | undefined =>
+  table.columns.findLast((item) => item.field === field);
 
 /** Values of these come from sequences and generation: nobody writes them. */
 const isGiven = ({ generated, identity, default: text }: Column): boolean =>
@@ -101,8 +107,8 @@ function buildTable(catalog: Catalog, judge: Judge, typeOf: TypeOf, relation: Re
   const columns = buildColumns(relation, inflect, judge, typeOf);
   const names = keyNames(relation, directive);
   const key = names.flatMap((called) => columns.find(({ column }) => column.name === called) ?? []);
-  const isComplete = names.length > 0 && key.length === names.length && key.every((item) => item.selectable);
-  if (!isName(name) || !isComplete) return null;
+  const isComplete = key.length === names.length && key.every((item) => item.selectable);
+  if (!isName(name) || !columns.some((item) => item.selectable)) return null;
   const schemaDirective = directiveOf(catalog.schemaComments.get(schema) ?? null);
   return {
     relation,
@@ -111,7 +117,7 @@ function buildTable(catalog: Catalog, judge: Judge, typeOf: TypeOf, relation: Re
     inflect,
     directive,
     columns,
-    key,
+    key: isComplete ? key : [],
     maxRows: countIn(directive, 'max_rows') ?? countIn(schemaDirective, 'max_rows') ?? DEFAULT_MAX_ROWS,
     counts: isEnabledIn(directive, 'totalCount'),
     aggregates: isEnabledIn(directive, 'aggregate'),
@@ -130,15 +136,16 @@ export function buildModel(catalog: Catalog, role: string): Model {
     ([, a], [, b]) => (rank.get(a.name.schema) ?? 0) - (rank.get(b.name.schema) ?? 0),
   );
   const tables = new Map<string, Table>();
+  const keyless = new Map<string, Table>();
   const taken = new Set<string>();
   for (const [key, relation] of relations) {
     if (!judge.mayUse(relation.name.schema)) continue;
     const table = buildTable(catalog, judge, typeOf, relation);
     if (table === null || taken.has(table.name)) continue;
     taken.add(table.name);
-    tables.set(key, table);
+    (table.key.length > 0 ? tables : keyless).set(key, table);
   }
-  return { catalog, judge, typeOf, tables };
+  return { catalog, judge, typeOf, tables, keyless };
 }
 
 /** Whether comments say that a schema is shown by introspection; null = they say nothing. */

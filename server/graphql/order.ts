@@ -5,7 +5,7 @@ import { planField } from '../plan/fields.ts';
 import type { PageKey } from '../plan/types.ts';
 import type { Position } from '../request/ast.ts';
 import { type Input, itemsOf, membersOf } from './input.ts';
-import type { Table, TableColumn } from './model.ts';
+import { fieldColumn, type Table, type TableColumn } from './model.ts';
 import { parseCursor } from './node-id.ts';
 import { type Planner, refusal } from './planner.ts';
 
@@ -26,7 +26,7 @@ export function orderTerms(table: Table, input: Input | undefined): readonly Ter
       );
     }
     return members.flatMap(([field, direction]) => {
-      const column = table.columns.find((each) => each.field === field);
+      const column = fieldColumn(table, field);
       const name = String(direction.value);
       return column
         ? [{ column, descending: name.startsWith('Desc'), nullsFirst: name.endsWith('First') }]
@@ -58,7 +58,7 @@ export const planKeys = (table: Table, terms: readonly Term[]): PageKey[] =>
     };
   });
 
-/** The position that a cursor names. A cursor has a value for each term, or for each that orders anything. */
+/** The position that a cursor names, by as many of the first terms as it has values. */
 export function planPosition(
   planner: Planner,
   terms: readonly Term[],
@@ -67,17 +67,21 @@ export function planPosition(
 ): Position {
   const counting = terms.flatMap((term, index) => (isFirst(term, index, terms) ? [index] : []));
   const given = parseCursor(input.value);
-  if (given.length !== counting.length && given.length !== terms.length) {
+  if (given.length > terms.length) {
     throw refusal(
       'orderBy clause incompatible with pagination cursor',
       'Send a cursor with the orderBy that it came from.',
     );
   }
-  const places = given.length === terms.length ? counting : counting.map((_, index) => index);
-  const values = places.map((place) =>
-    given[place] === null || given[place] === undefined
-      ? null
-      : planner.slot((variables) => parseCursor(input.read(variables))[place] ?? null),
-  );
+  // pg_graphql repeats the key where the order names it already
+  const isRepeating = given.length === terms.length;
+  const places = counting.map((place, index) => (isRepeating ? place : index));
+  const values = places
+    .slice(0, isRepeating ? places.length : given.length)
+    .map((place) =>
+      given[place] === null || given[place] === undefined
+        ? null
+        : planner.slot((variables) => parseCursor(input.read(variables))[place] ?? null),
+    );
   return { direction, inclusive: false, order: '', values };
 }

@@ -133,7 +133,9 @@ export function buildComputedFields(model: Model, table: Table): readonly Comput
   }
   for (const relationship of catalog.relationships.get(nameKey(schema, name)) ?? []) {
     if (relationship.kind !== 'computed' || !judge.mayUse(relationship.routine.schema)) continue;
-    const target = tableOf(model, relationship.target);
+    const { schema: at, name: called } = relationship.target;
+    const keyless = relationship.toOne ? model.keyless.get(nameKey(at, called)) : undefined;
+    const target = tableOf(model, relationship.target) ?? keyless;
     if (!target || !judge.may(relationship.grants, 'EXECUTE')) continue;
     const kind = relationship.toOne ? 'record' : 'connection';
     add(relationship.routine, relationship.comment, { kind, table: target });

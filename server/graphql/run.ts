@@ -22,7 +22,11 @@ export interface SeenRequest {
 
 const NO_BINARY: ReadonlySet<number> = new Set();
 
-function boundValue(parameter: Parameter, { slots, body }: PreparedStep, variables: Variables): string | null {
+function boundValue(
+  parameter: Parameter,
+  { slots, body }: PreparedStep,
+  variables: Variables,
+): string | null {
   switch (parameter.kind) {
     case 'constant':
       return parameter.value;

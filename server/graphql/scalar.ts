@@ -82,11 +82,15 @@ const STRINGS = [Kind.STRING];
 const NUMBERS = [Kind.STRING, Kind.INT];
 const DECIMALS = [Kind.STRING, Kind.INT, Kind.FLOAT];
 
-/** All scalars by name. Those that GraphQL itself defines are its own objects. */
+/** One of GraphQL's own scalars with another description. */
+const described = (type: GraphQLScalarType, description: string): GraphQLScalarType =>
+  new GraphQLScalarType({ ...type.toConfig(), description });
+
+/** All scalars by name. String and Boolean are GraphQL's own objects, which introspection itself has, too. */
 export const SCALARS: Readonly<Record<ScalarName, GraphQLScalarType>> = {
-  ID: GraphQLID,
-  Int: GraphQLInt,
-  Float: GraphQLFloat,
+  ID: described(GraphQLID, 'A globally unique identifier for a given record'),
+  Int: described(GraphQLInt, 'A scalar integer up to 32 bits'),
+  Float: described(GraphQLFloat, 'A scalar floating point value up to 32 bits'),
   String: GraphQLString,
   Boolean: GraphQLBoolean,
   Date: scalar('Date', 'A date without time information', text, STRINGS),

@@ -37,6 +37,7 @@ export interface SchemaParts {
   readonly typesOf: (table: Table) => TableTypes;
   readonly enumOf: (model: EnumModel) => GraphQLEnumType;
   readonly node: GraphQLInterfaceType;
+  readonly pageInfo: GraphQLObjectType;
   /** The type of a column's or a parameter's value, null allowed. */
   readonly valueType: (type: ColumnType) => GraphQLInputType & GraphQLOutputType;
   readonly collectionArguments: (table: Table) => GraphQLFieldConfigArgumentMap;

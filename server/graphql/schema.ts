@@ -4,7 +4,6 @@
  * for, and which carry what they mean.
  */
 import {
-  GraphQLEnumType,
   type GraphQLFieldConfigArgumentMap,
   type GraphQLFieldConfigMap,
   GraphQLInputObjectType,
@@ -18,7 +17,8 @@ import {
   GraphQLSchema,
 } from 'graphql';
 import { createAggregateType } from './aggregate-type.ts';
-import type { ColumnType, EnumModel } from './column-type.ts';
+import type { ColumnType } from './column-type.ts';
+import { createEnumTypes } from './enum-type.ts';
 import { createFilterTypes, type FilterTypes } from './filter-types.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
@@ -71,13 +71,14 @@ function collectionArguments(filters: FilterTypes, table: Table): GraphQLFieldCo
 }
 
 function rowFields(parts: SchemaParts, table: Table, references: readonly Reference[]): Fields {
-  const fields: Fields = {
-    nodeId: {
+  const fields: Fields = {};
+  if (table.key.length > 0) {
+    fields['nodeId'] = {
       type: required(SCALARS.ID),
       description: 'Globally Unique Record Identifier',
       extensions: means({ kind: 'node id', table }),
-    },
-  };
+    };
+  }
   for (const column of table.columns) {
     if (!column.selectable || !isName(column.field)) continue;
     const type = parts.valueType(column.type);
@@ -177,18 +178,8 @@ function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): 
   });
 }
 
-function createEnums(): (model: EnumModel) => GraphQLEnumType {
-  const known = new Map<EnumModel, GraphQLEnumType>();
-  return (model) => {
-    const values = Object.fromEntries(model.values.map(([name, label]) => [name, { value: label }]));
-    const type = known.get(model) ?? new GraphQLEnumType({ name: model.name, values });
-    known.set(model, type);
-    return type;
-  };
-}
-
 function createParts(model: Model): SchemaParts {
-  const enumOf = createEnums();
+  const enumOf = createEnumTypes();
   const filters = createFilterTypes(enumOf);
   const references = buildReferences(model);
   const node = new GraphQLInterfaceType({
@@ -207,7 +198,7 @@ function createParts(model: Model): SchemaParts {
     const own = new GraphQLObjectType({
       name: table.name,
       description: table.description,
-      interfaces: [node],
+      interfaces: table.key.length > 0 ? [node] : [],
       fields: () => rowFields(parts, table, references.get(table) ?? []),
     });
     const made: TableTypes = {
@@ -232,6 +223,7 @@ function createParts(model: Model): SchemaParts {
     typesOf,
     enumOf,
     node,
+    pageInfo,
     valueType,
     collectionArguments: (table) => {
       const known = argumentMaps.get(table) ?? collectionArguments(filters, table);
@@ -250,7 +242,8 @@ function createParts(model: Model): SchemaParts {
 /** Enums of the exposed schemas, whether a column has them or not. */
 function enumTypes({ model, enumOf, filters }: SchemaParts): GraphQLNamedType[] {
   return [...model.catalog.userTypes].flatMap(([key, type]) => {
-    if (type.kind !== 'enum' || !model.judge.mayUse(type.name.schema)) return [];
+    const { may, mayUse } = model.judge;
+    if (type.kind !== 'enum' || !mayUse(type.name.schema) || !may(type.grants, 'USAGE')) return [];
     const found = model.typeOf(key);
     if (found?.kind !== 'enum') return [];
     const own = enumOf(found.enum);
@@ -279,6 +272,7 @@ export function buildSchema(model: Model): GraphQLSchema {
     types: [
       ...Object.values(SCALARS),
       ...parts.filters.all,
+      parts.pageInfo,
       parts.filters.filterIs,
       parts.filters.direction,
       ...[...model.tables.values()].map((table) => parts.typesOf(table).node),

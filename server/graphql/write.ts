@@ -6,7 +6,7 @@ import type { TargetColumn } from '../plan/types.ts';
 import type { ColumnType } from './column-type.ts';
 import { planFilter } from './filter.ts';
 import { type Input, membersOf, namesOfRows, type Variables } from './input.ts';
-import type { Table, TableColumn } from './model.ts';
+import { fieldColumn, type Table, type TableColumn } from './model.ts';
 import { type Planner, refusal, type SlotReader } from './planner.ts';
 import { inputsOf, objectTypeOf, planMembers, planRow, type Selected } from './row.ts';
 import { selectionsOf } from './selection.ts';
@@ -57,7 +57,7 @@ const objectJson = (columns: readonly TableColumn[], row: unknown): string => {
 
 /** The columns of fields, in the table's order. */
 const columnsOf = (table: Table, names: readonly string[]): TableColumn[] =>
-  table.columns.filter(({ field }) => names.includes(field));
+  table.columns.filter((item) => names.includes(item.field) && fieldColumn(table, item.field) === item);
 
 const targetOf = ({ column }: TableColumn): TargetColumn => ({
   name: column.name,

@@ -41,7 +41,11 @@ export const loadDevelopmentSettings = (
   loginUri: string,
   port: number,
 ): DevelopmentSettings => {
-  const sources = { env: process.env, file: project.settings ?? undefined };
+  const sources = {
+    env: process.env,
+    file: project.settings ?? undefined,
+    project: { place: 'aura dev', values: { 'graphql-introspection': ['*'] } },
+  };
   // every address that localhost has: IPv4's and IPv6's loopback
   const fixed = { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port };
   const said = loadConfig({ ...sources, flags: fixed });

@@ -79,6 +79,7 @@ export const loadSupabaseSettings = async (
         'jwt-secret': projectSecret,
         'api-keys': [`${auth.publishableKey}=anon`, `${auth.secretKey}=service_role`],
         'require-rls': 'warn',
+        'graphql-introspection': ['*'],
       },
     },
     flags: { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port },
