@@ -53,6 +53,9 @@ create table lib.hint (
 create table lib.hidden (id int primary key);
 create table lib.keyless (word text);
 
+create table lib.partial (id int primary key, open text, closed text);
+insert into lib.partial values (1, 'o', 'c');
+
 create view lib.shelf as select b.id as book_id, b.title, a.full_name as author_name from lib.book b join lib.author a on a.id = b.author_id;
 comment on view lib.shelf is '@graphql({"primary_key_columns": ["book_id"], "foreign_keys": [{"local_columns": ["book_id"], "foreign_schema": "lib", "foreign_table": "book", "foreign_columns": ["id"], "foreign_name": "book", "local_name": "shelves"}]})';
 
@@ -85,12 +88,14 @@ insert into lib.book (id, title, author_id, editor_id, state, price, tags, data,
   (5, 'Snow', 3, null, 'sold-out', 3, '{}', null, null),
   (9007199254740993, 'Large', 3, null, 'in-print', 3, '{}', null, null),
   (7, 'More', 3, null, 'in-print', 4, '{}', null, null);
+alter table lib.book alter id restart with 100;
 insert into lib.profile values (1, 'Lives by the sea');
 insert into lib.secret values (1, 'ann', 'blue'), (2, 'bob', 'red');
 insert into lib.hint values (1, 1), (2, 2);
 
 grant usage on schema lib, annex to anon, authenticated;
 grant select on lib.author, lib.book, lib.profile, lib.shelf, lib.secret, lib.hint, lib.keyless, annex.note to anon, authenticated;
+grant select (id, open) on lib.partial to anon;
 grant insert, update, delete on lib.author, lib.book, lib.profile, annex.note to authenticated;
 revoke execute on all functions in schema lib from public;
 grant execute on all functions in schema lib to authenticated;
