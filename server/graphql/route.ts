@@ -25,6 +25,7 @@ import {
 } from './answer.ts';
 import { introspect } from './introspection.ts';
 import { DocumentError } from './operation.ts';
+import { renderPage } from './page.ts';
 import type { RoleSchema, RoleSchemas } from './prepared.ts';
 import {
   type AnswerType,
@@ -33,6 +34,7 @@ import {
   parseBody,
   parseQuery,
   refuseMediaType,
+  wantsPage,
 } from './request.ts';
 import { runPrepared, type SeenRequest } from './run.ts';
 
@@ -170,6 +172,12 @@ export async function serveGraphql(
   const allowed = settings.config.serverCorsAllowedOrigins;
   const preflight = answerPreflight(incoming.method ?? '', incoming.headers, allowed);
   if (preflight) return { answer: preflight, role: null, errorCode: null, sql: null };
+  const at = incoming.url?.indexOf('?') ?? -1;
+  const query = at < 0 ? '' : (incoming.url?.slice(at + 1) ?? '');
+  if (settings.config.graphqlUi && wantsPage(incoming.method ?? '', incoming.headers.accept, query)) {
+    const answer = await renderPage(settings.config.graphqlPrefix);
+    return { answer, role: null, errorCode: null, sql: null };
+  }
   const trace: Trace = { role: null, sql: null };
   let type: AnswerType = 'application/json';
   let outcome: Outcome;

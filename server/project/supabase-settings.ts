@@ -80,6 +80,7 @@ export const loadSupabaseSettings = async (
         'api-keys': [`${auth.publishableKey}=anon`, `${auth.secretKey}=service_role`],
         'require-rls': 'warn',
         'graphql-introspection': ['*'],
+        'graphql-ui': true,
       },
     },
     flags: { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port },

@@ -13,6 +13,8 @@ const library = useLibrary({
   'graphql-max-aliases': 3,
 });
 
+const withPage = useLibrary({ 'graphql-ui': true });
+
 const audits = serverAudits({
   url: () => `${library.api.origin}${PATH}`,
   fetchFn: fetch,
@@ -86,6 +88,28 @@ describe('requests', () => {
       headers: { Origin: 'https://app.example', 'Access-Control-Request-Method': 'POST' },
     });
     expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, '*']);
+  });
+});
+
+describe('GraphiQL', () => {
+  const browser = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+
+  test('is a page that fetches nothing from elsewhere', async () => {
+    const { status, headers, body } = await withPage.api.request('GET', PATH, { headers: browser });
+    expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    // what is behind the first script is a program, which holds markup of its own
+    const head = body.slice(0, body.indexOf('<script'));
+    expect(head).toContain('<div id="root">');
+    expect(head).not.toMatch(/\b(?:src|href)="(?!data:)/);
+    expect(body).not.toMatch(/<script[^>]+src=/);
+    const query = encodeURIComponent('{ add(a: 1) }');
+    const answer = await withPage.api.request('GET', `${PATH}?query=${query}`, { headers: browser });
+    expect(answer.json).toEqual({ data: { add: 2 } });
+  });
+
+  test('is only served where it is told to be', async () => {
+    expect((await library.api.request('GET', PATH, { headers: browser })).status).toBe(400);
   });
 });
 
