@@ -6,9 +6,12 @@ import { type GraphQLInputType, type GraphQLSchema, getNamedType, isInputObjectT
 import { LRUCache } from 'lru-cache';
 import type { Catalog, Relation } from '../catalog/types.ts';
 import type { PlanContext, PlanOptions } from '../plan/context.ts';
+import { costLimitWhere } from '../plan/cost.ts';
+import { type DocumentStep, isAggregating, type RootValue } from '../plan/document.ts';
 import { refuseUnprotectedRelations } from '../plan/protect.ts';
-import { renderDocument } from '../query/document.ts';
+import { renderDocument, renderDocumentCost } from '../query/document.ts';
 import type { Statement } from '../query/statement.ts';
+import { type CostGuard, createCostGuard } from '../rest/cost.ts';
 import type { StructureRules, Variables } from './input.ts';
 import { structureOf } from './input.ts';
 import { buildModel, isIntrospected, type Model } from './model.ts';
@@ -25,6 +28,8 @@ export interface PreparedStep extends Omit<PlannedStep, 'step'> {
   /** Names the statement's text; equal for equal texts. Null = too long to be kept prepared. */
   readonly id: number | null;
   readonly slots: readonly SlotReader[];
+  /** What it may cost, and whether that is known; null = there is no limit. */
+  readonly cost: { readonly guard: CostGuard; readonly explain: Statement } | null;
 }
 
 /** An operation whose variables have a certain structure. */
@@ -163,7 +168,7 @@ function createRoleSchema(
       operation.type,
     );
     refuseUnprotectedRelations(context, [...relations]);
-    return { entries: root.entries, steps: stepsOf(root, slots, idOf) };
+    return { entries: root.entries, steps: stepsOf(context, root, slots, idOf) };
   };
 
   return {
@@ -194,13 +199,26 @@ function createRoleSchema(
   };
 }
 
+/** Only reads have a limit: what writes and functions cost is in no estimate. */
+function costOf(context: PlanContext, step: DocumentStep): PreparedStep['cost'] {
+  if (step.kind === 'write' || step.values.some(isCall)) return null;
+  const guard = createCostGuard(costLimitWhere(context, isAggregating(step.values)), Date.now);
+  return guard && { guard, explain: renderDocumentCost(step.values) };
+}
+
+const isCall = (value: RootValue): boolean =>
+  value.kind === 'scalar' ||
+  (value.kind === 'record' ? value.record : value.connection).source.kind === 'call';
+
 function stepsOf(
+  context: PlanContext,
   { steps }: PlannedRoot,
   slots: readonly SlotReader[],
   idOf: (text: string) => number | null,
 ): readonly PreparedStep[] {
   return steps.map(({ step, ...rest }) => {
     const statement = renderDocument(step);
-    return { ...rest, statement, isWrite: step.kind === 'write', id: idOf(statement.text), slots };
+    const cost = costOf(context, step);
+    return { ...rest, statement, isWrite: step.kind === 'write', id: idOf(statement.text), slots, cost };
   });
 }

@@ -3,6 +3,7 @@
  * already and goes on as bytes.
  */
 
+import { runWithinCost } from '../execute/cost.ts';
 import type { ResultSet } from '../execute/result.ts';
 import { runTransaction, runWork, type Task } from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
@@ -104,7 +105,11 @@ export async function runPrepared(
   const { pool } = scene.context;
   if (others.length === 0) {
     const task = taskOf(scene, seen, operation, only, variables);
-    const { rows } = await runWork(pool, { ...task, ...mode, verify: verificationOf(only, variables) });
+    const work = { ...task, ...mode, verify: verificationOf(only, variables) };
+    const running = only.cost?.guard.isUnknown()
+      ? runWithinCost(pool, work, { explain: only.cost.explain, check: only.cost.guard.check })
+      : runWork(pool, work);
+    const { rows } = await running;
     return [rowOf(rows, only)];
   }
   return runTransaction(pool, mode, async ({ run }) => {

@@ -141,6 +141,24 @@ export type DocumentStep =
   | { readonly kind: 'read'; readonly values: readonly RootValue[] }
   | { readonly kind: 'write'; readonly write: DocumentWrite };
 
+const aggregatesIn = (value: RowValue): boolean =>
+  (value.kind === 'connection' && aggregates(value.connection)) ||
+  (value.kind === 'record' && value.record.members.some((member) => aggregatesIn(member.value)));
+
+function aggregates({ members }: ConnectionPlan): boolean {
+  return members.some(({ value }) => {
+    if (value.kind === 'aggregate') return true;
+    if (value.kind !== 'edges') return false;
+    return value.members.some(
+      (edge) => edge.value.kind === 'node' && edge.value.members.some((member) => aggregatesIn(member.value)),
+    );
+  });
+}
+
+/** Whether any of the values reads all rows of something for a few numbers. */
+export const isAggregating = (values: readonly RootValue[]): boolean =>
+  values.some((value) => value.kind !== 'scalar' && aggregatesIn(value));
+
 const joinedColumns = ({ source, joins }: RowsPlan): readonly string[] =>
   source.kind === 'computed' ? ['*'] : joins.map(([, parent]) => parent);
 

@@ -375,8 +375,19 @@ function write({ mutate, members }: DocumentWrite, aliases: Aliases): Fragment {
 
 /** Renders a step: JSON columns for the values of a read; for a write the number of its rows and one JSON column. */
 export function renderDocument(step: DocumentStep): Statement {
-  const aliases = createAliases();
-  if (step.kind === 'write') return { ...compile(write(step.write, aliases)), columns: ['page', 'body'] };
-  const columns = step.values.map((value) => rootValue(value, aliases));
-  return { ...compile(sql`select ${list(columns)}`), columns: step.values.map(() => 'body' as const) };
+  if (step.kind === 'write') {
+    return { ...compile(write(step.write, createAliases())), columns: ['page', 'body'] };
+  }
+  return { ...compile(read(step.values)), columns: step.values.map(() => 'body' as const) };
 }
+
+function read(values: readonly RootValue[]): Fragment {
+  const aliases = createAliases();
+  return sql`select ${list(values.map((value) => rootValue(value, aliases)))}`;
+}
+
+/** What tells the cost of a read, with the same parameters. */
+export const renderDocumentCost = (values: readonly RootValue[]): Statement => ({
+  ...compile(sql`explain (format json) ${read(values)}`),
+  columns: null,
+});

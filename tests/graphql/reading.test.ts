@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { useLibrary } from './fixture.ts';
 
 const library = useLibrary();
+const dear = useLibrary({ 'db-max-aggregate-cost': 1 });
 const wide = useLibrary({ 'graphql-max-aliases': 500 });
 const ids = (connection: { edges: { node: { id: unknown } }[] }) =>
   connection.edges.map(({ node }) => node.id);
@@ -108,6 +109,12 @@ describe('collections', () => {
       '{"data":{"bookCollection":{"aggregate":{"count":4,"sum":{"price":12345711.5234},"avg":{"authorId":1.7500000000000000},"min":{"title":"More"},"max":{"id":7}}}}}',
     );
   });
+});
+
+test('what would cost too much is not run', async () => {
+  const [error] = await dear.errors('{ bookCollection { aggregate { count } } }');
+  expect(error.extensions.code).toBe('AURA150');
+  expect(await dear.data('{ bookByPk(id: 1) { title } }')).toEqual({ bookByPk: { title: 'Quiet Harbour' } });
 });
 
 describe('filters', () => {
