@@ -7,7 +7,7 @@ import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
 import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
-import { createHttpServer, type Fetch } from './host/http-server.ts';
+import { createHttpServer, type Direct, type Fetch } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -42,8 +42,9 @@ function judge(findings: readonly StartFinding[], app: App): void {
 const LONGEST_REQUEST_SECONDS = 300;
 
 /** A server for the app's API or its admin routes. */
-const makeServer = (app: App, routes: Pick<App['api'], 'fetch'> | Pick<App['admin'], 'fetch'>): Server =>
-  createHttpServer(routes.fetch as Fetch, {
+const makeServer = (app: App, fetch: App['api']['fetch'] | App['admin']['fetch'], direct?: Direct): Server =>
+  createHttpServer(fetch as Fetch, {
+    direct: direct ?? null,
     maxUrlLength: app.config().serverMaxUrlLength,
     // an import may take as long; the bodies of others are waited for less long, where they are read
     requestSeconds: Math.max(LONGEST_REQUEST_SECONDS, app.config().dbStreamTimeout),
@@ -60,7 +61,7 @@ async function listenForAdmin(app: App): Promise<Server[]> {
     socket: adminServerUnixSocket,
     mode: adminServerUnixSocketMode,
   });
-  const { servers, shown } = await listenAll(() => makeServer(app, app.admin), addresses);
+  const { servers, shown } = await listenAll(() => makeServer(app, app.admin.fetch), addresses);
   for (const address of shown) app.observe({ kind: 'listening', server: 'admin', address });
   return servers;
 }
@@ -74,7 +75,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app, app.api), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api.fetch, app.direct), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }

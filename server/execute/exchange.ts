@@ -30,6 +30,8 @@ export interface Step {
   readonly binary: ReadonlySet<number>;
   /** Runs it through a portal of its own, whose rows are taken as they come. */
   readonly portal?: Portal;
+  /** It begins a transaction that the exchange may leave open. */
+  readonly begins?: boolean;
   /** What a COPY FROM STDIN reads. */
   readonly data?: Buffer;
   /**
@@ -110,7 +112,7 @@ interface Running {
   /** Which steps use a statement that an earlier exchange prepared. */
   readonly reused: readonly boolean[];
   readonly rows: Row[][];
-  /** The step that the server is at; -1 while it still cleans the session. */
+  /** The step that the server is at. */
   at: number;
   /** That step is bound to its values. */
   bound: boolean;
@@ -118,6 +120,8 @@ interface Running {
   /** The server has answered something. */
   begun: boolean;
   error: DatabaseError | null;
+  /** The session is cleaned behind it. */
+  readonly cleans: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
 }
@@ -158,7 +162,7 @@ export class Exchanger {
   readonly #stream: Duplex;
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
-  readonly #reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent));
+  readonly #reader: FrameReader;
   /** Prepared statements by key, the least recently used first. */
   readonly #prepared = new Map<string, string>();
   readonly #mostPrepared: number;
@@ -170,10 +174,19 @@ export class Exchanger {
   #running: Running | null = null;
   /** As the server said last. */
   #status = 'I';
-  #tainted = false;
+  /** User code may change the session. */
+  #taints = false;
+  /** It may have done so, and nothing was done about it yet. */
+  #isTainted = false;
+  /** The server still has to answer to a cleaning. */
+  #isCleaning = false;
 
-  /** Taps the connection of a driver's client that has connected and is idle. */
-  constructor(connection: DriverConnection, mostPrepared: number) {
+  /**
+   * Taps the connection of a driver's client that has connected and is idle. `allocate` makes the buffers that large
+   * rows are kept in.
+   */
+  constructor(connection: DriverConnection, mostPrepared: number, allocate?: (bytes: number) => Buffer) {
+    this.#reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent), allocate);
     this.#stream = connection.stream;
     this.#mostPrepared = mostPrepared;
     const [listener, ...others] = this.#stream.listeners('data');
@@ -198,9 +211,17 @@ export class Exchanger {
     else this.#stream.resume();
   }
 
-  /** User code may have changed the session: the next exchange cleans it before its steps, in the same trip. */
+  /**
+   * Until `settle` user code may change the session. It is cleaned behind each exchange, in the same write and without
+   * that anybody waits for it; where a transaction may stay open, before the next exchange outside of one.
+   */
   taint(): void {
-    this.#tainted = true;
+    this.#taints = true;
+  }
+
+  /** Whoever ran exchanges here is done. */
+  settle(): void {
+    this.#taints = false;
   }
 
   /**
@@ -214,19 +235,22 @@ export class Exchanger {
         reject(new ConnectionLostError('the connection is closed', 'unsent'));
         return;
       }
-      const cleans = this.#tainted && this.#status === 'I';
+      const isOutside = this.#status === 'I';
+      const cleansBefore = this.#isTainted && isOutside;
+      const cleans = this.#taints && isOutside && !steps.some(({ begins }) => begins === true);
       try {
-        const reused = this.#writeAll(cleans, steps);
+        const reused = this.#writeAll(steps, cleansBefore, cleans);
         const rows = steps.map(() => []);
         this.#running = {
           steps,
           reused,
           rows,
-          at: cleans ? -1 : 0,
+          at: 0,
           bound: false,
           suspended: false,
           begun: false,
           error: null,
+          cleans,
           resolve,
           reject,
         };
@@ -238,20 +262,25 @@ export class Exchanger {
         reject(error);
         return;
       }
-      if (cleans) this.#tainted = false;
+      if (cleansBefore) {
+        this.#isTainted = false;
+        this.#isCleaning = true;
+      }
+      if (this.#taints && !cleans) this.#isTainted = true;
       this.#stream.write(this.#writer.take());
     });
   }
 
   /** Writes the exchange; gives which of the steps find their statement prepared. */
-  #writeAll(cleans: boolean, steps: readonly Step[]): boolean[] {
+  #writeAll(steps: readonly Step[], cleansBefore: boolean, cleansBehind: boolean): boolean[] {
     this.#closing = this.#unwanted;
     this.#unwanted = [];
     for (const name of this.#closing) this.#writer.close(name);
     // a transaction of its own, which an error of the steps does not undo
-    if (cleans) this.#writer.query(CLEANING);
+    if (cleansBefore) this.#writer.query(CLEANING);
     const reused = steps.map((step) => this.#write(step));
     this.#writer.sync();
+    if (cleansBehind) this.#writer.query(CLEANING);
     return reused;
   }
 
@@ -307,6 +336,12 @@ export class Exchanger {
   }
 
   #receive(type: number, payload: Buffer, lent: boolean): void {
+    // given up, with more in the piece that was read
+    if (this.#stream.destroyed) return;
+    if (this.#isCleaning && !ASIDE.has(type)) {
+      this.#receiveCleaning(type, payload);
+      return;
+    }
     const running = this.#running;
     if (!running) {
       this.#passOn(type, payload);
@@ -353,7 +388,7 @@ export class Exchanger {
         break;
       case PARAMETER_STATUS:
         // those of a transaction are told only where they outlast it, or the trip
-        if (running.at >= 0) this.#tainted = true;
+        if (!this.#isCleaning) this.#isTainted = true;
         this.#passOn(type, payload);
         break;
       default:
@@ -362,20 +397,18 @@ export class Exchanger {
   }
 
   #stepDone(running: Running): void {
-    if (running.at >= 0) running.at += 1;
+    running.at += 1;
     running.bound = false;
   }
 
   #ready(running: Running, status: string): void {
     this.#status = status;
-    if (running.at < 0) {
-      running.at = 0;
-      // a session that cannot be cleaned serves nobody
-      if (running.error) this.#stream.destroy(running.error);
-      return;
-    }
     this.#running = null;
-    const { rows, error, at, bound, reused } = running;
+    const { rows, error, at, bound, reused, cleans } = running;
+    if (cleans) {
+      this.#isTainted = false;
+      this.#isCleaning = true;
+    }
     if (error) {
       // the server has skipped what came after the error: those statements were perhaps never parsed
       this.forget(running.steps.slice(at));
@@ -389,6 +422,15 @@ export class Exchanger {
       suspended: running.suspended,
       status,
     });
+  }
+
+  /** What answers a cleaning, which nobody waits for. */
+  #receiveCleaning(type: number, payload: Buffer): void {
+    if (type === READY_FOR_QUERY) this.#isCleaning = false;
+    if (type !== ERROR_RESPONSE) return;
+    const error = new DatabaseError(parseErrorFields(payload));
+    // what comes next finds out, or its place is taken: a session that cannot be cleaned serves nobody
+    this.#stream.destroy(error);
   }
 
   /** A frame that is none of ours, for the driver's parser. */

@@ -1,22 +1,23 @@
 /**
- * The pool of connections. The driver's pool opens, lends and closes them; exchanges run beside the driver on
- * the connections that it lends.
+ * The pool of connections. It lends them for one request each, the one that came back last first, so that those which
+ * are not needed lie idle and are closed; requests that find none wait in their order.
+ *
+ * It is our own because every request passes it: a connection that lies ready is lent without a promise, and no
+ * request sets a timer.
  */
-import net from 'node:net';
-import pg from 'pg';
 import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
-import { parseConnectionString } from './connection-string.ts';
-import { type DriverConnection, Exchanger, type Outcome, type Step } from './exchange.ts';
-import { createReusingSocket } from './socket.ts';
+import { type Backend, type BackendOptions, openBackend } from './backend.ts';
+import type { Outcome, Step } from './exchange.ts';
+import { Recycler } from './recycler.ts';
 
-export interface PoolOptions {
-  readonly dbUri: string;
+export interface PoolOptions extends BackendOptions {
+  /** Connections at most. */
   readonly dbPool: number;
-  readonly dbPoolAcquisitionTimeout: number;
+  /** Seconds after which an idle connection is closed; 0 = never. */
   readonly dbPoolMaxIdletime: number;
+  /** Seconds after which a connection is not lent again; 0 = never. */
   readonly dbPoolMaxLifetime: number;
-  readonly dbMaxStatements: number;
 }
 
 /** A connection that was lent to one request. */
@@ -26,7 +27,7 @@ export interface Lease {
   readonly trips: () => number;
   /** Parses the steps' statements anew at their next use. */
   readonly forget: (steps: readonly Step[]) => void;
-  /** What runs may change settings of the session: they are undone before the connection's next use. */
+  /** What runs from now on may change settings of the session: they are undone before the connection's next use. */
   readonly taint: () => void;
   /** Stops reading what the server sends, or goes on: a server whose rows nobody takes stops making them. */
   readonly pause: (paused: boolean) => void;
@@ -48,170 +49,347 @@ export interface PoolState {
 
 export interface Pool {
   /**
-   * Lends a connection. Rejects with ApiError PGRST003 when none becomes free in time, PGRST000 when the
-   * database cannot be reached.
+   * Lends a connection, at once where one lies ready. Rejects with ApiError PGRST003 when none becomes free in time,
+   * PGRST000 when the database cannot be reached.
    */
-  readonly acquire: () => Promise<Lease>;
+  readonly acquire: () => Lease | Promise<Lease>;
+  /** Takes back the memory of an answer's body once it has been sent, for other answers. */
+  readonly recycle: (body: Buffer) => void;
   readonly state: () => PoolState;
   /** Closes all connections: those that are lent when they come back, or after a moment of grace. May be called again. */
   readonly close: () => Promise<void>;
 }
 
-/** What the driver knows of its session and does not declare. */
-interface Session {
-  readonly connection: DriverConnection;
-  readonly processID: number;
-  readonly secretKey: number;
-  readonly host: string;
-  readonly port: number;
-}
-
-const CANCEL_REQUEST = 80877102;
-
-/** https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS */
-function sendCancel({ host, port, processID, secretKey }: Session): void {
-  const message = Buffer.alloc(16);
-  message.writeInt32BE(16, 0);
-  message.writeInt32BE(CANCEL_REQUEST, 4);
-  message.writeInt32BE(processID, 8);
-  message.writeInt32BE(secretKey, 12);
-  const socket = host.startsWith('/') ? net.connect(`${host}/.s.PGSQL.${port}`) : net.connect(port, host);
-  // a cancellation is a wish: where it cannot be delivered, the statement's timeout ends it
-  socket.on('error', () => socket.destroy());
-  socket.end(message);
-}
-
-/** The system's own default, two hours, is too long to wait for a server that was unplugged. */
-const KEEP_ALIVE_AFTER_MS = 10_000;
-
 /** For statements that were cancelled to say so. */
 const GRACE_MS = 2000;
 
+/** Between two looks at connections that lie idle, at most. */
+const SWEEP_MS = 1000;
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 
-/** One use of a connection; `giveBack` closes it where it is given an error. */
-function lend(
-  session: Session,
-  exchanger: Exchanger,
-  lent: Set<Session>,
-  giveBack: (broken?: Error) => void,
-): Lease {
-  let trips = 0;
-  lent.add(session);
-  return {
-    run: (steps) => {
-      trips += 1;
-      return exchanger.run(steps);
-    },
-    trips: () => trips,
-    forget: (steps) => exchanger.forget(steps),
-    taint: () => exchanger.taint(),
-    pause: (paused) => exchanger.pause(paused),
-    cancel: () => sendCancel(session),
-    release: (broken) => {
-      lent.delete(session);
-      if (!broken && exchanger.idle) {
-        giveBack();
-        return;
-      }
-      // closed here and now: to say goodbye needs a server that listens
-      session.connection.stream.destroy();
-      giveBack(broken ?? new Error('the connection is in the middle of something'));
-    },
-  };
+/** A connection and what the pool knows of it. */
+interface Member {
+  readonly backend: Backend;
+  readonly serial: number;
+  /** Milliseconds of the clock. */
+  readonly bornAt: number;
+  idleSince: number;
+  isLent: boolean;
+  /** Why it is being closed; null = it is not. */
+  ending: ConnectionEvent | null;
+}
+
+interface Waiter {
+  readonly until: number;
+  readonly resolve: (lease: Lease) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One use of a connection. */
+class Loan implements Lease {
+  readonly #member: Member;
+  readonly #giveBack: (member: Member, broken: Error | undefined) => void;
+  #trips = 0;
+  #isOver = false;
+
+  constructor(member: Member, giveBack: (member: Member, broken: Error | undefined) => void) {
+    this.#member = member;
+    this.#giveBack = giveBack;
+  }
+
+  run(steps: readonly Step[]): Promise<Outcome> {
+    this.#trips += 1;
+    return this.#member.backend.exchanger.run(steps);
+  }
+
+  trips(): number {
+    return this.#trips;
+  }
+
+  forget(steps: readonly Step[]): void {
+    this.#member.backend.exchanger.forget(steps);
+  }
+
+  taint(): void {
+    this.#member.backend.exchanger.taint();
+  }
+
+  pause(paused: boolean): void {
+    this.#member.backend.exchanger.pause(paused);
+  }
+
+  cancel(): void {
+    this.#member.backend.cancel();
+  }
+
+  release(broken?: Error): void {
+    if (this.#isOver) throw new Error('the connection was given back already');
+    this.#isOver = true;
+    this.#member.backend.exchanger.settle();
+    this.#giveBack(this.#member, broken);
+  }
 }
 
 /** Lends connections of `db-uri`. */
-export function createPool(options: PoolOptions, observe: Observe): Pool {
-  const pool = new pg.Pool({
-    ...parseConnectionString(options.dbUri),
-    max: options.dbPool,
-    connectionTimeoutMillis: options.dbPoolAcquisitionTimeout * 1000,
-    idleTimeoutMillis: options.dbPoolMaxIdletime * 1000,
-    maxLifetimeSeconds: options.dbPoolMaxLifetime,
-    application_name: 'aura',
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    // the driver gives its settings, whatever its types say; TLS goes through a socket of its own making
-    stream: (settings?: pg.ClientConfig) => (settings?.ssl ? new net.Socket() : createReusingSocket()),
-  } as pg.PoolConfig);
-  const lent = new Set<Session>();
-  const exchangers = new WeakMap<pg.PoolClient, Exchanger>();
-  const serials = new WeakMap<pg.PoolClient, number>();
-  const endings = new WeakMap<pg.PoolClient, ConnectionEvent>();
-  let serial = 0;
-  let reachable = true;
-  const tell = (client: pg.PoolClient, event: ConnectionEvent): void =>
-    observe({ kind: 'connection', event, connection: serials.get(client) ?? 0 });
-  // an idle connection that breaks is replaced at the next request: nobody waits for it
-  pool.on('error', (error) => observe({ kind: 'database lost', error }));
-  pool.on('connect', (client) => {
-    reachable = true;
-    serials.set(client, ++serial);
-    // pg emits further errors of a broken connection on the client: they are told by the exchange
-    client.on('error', () => undefined);
-    const { connection } = client as unknown as Session;
-    exchangers.set(client, new Exchanger(connection, options.dbMaxStatements));
-    tell(client, 'established');
-  });
-  pool.on('remove', (client) =>
-    tell(client, endings.get(client) ?? (pool.ending ? 'closed by shutdown' : 'closed by idleness')),
-  );
-  observe({ kind: 'pool sized', max: options.dbPool });
+export const createPool = (options: PoolOptions, observe: Observe): Pool =>
+  new ConnectionPool(options, observe);
 
-  const refused = (cause: unknown): Error => {
-    const full = pool.totalCount >= options.dbPool && pool.waitingCount > 0;
-    const timedOut = cause instanceof Error && cause.message.startsWith('timeout exceeded');
-    if (timedOut && (full || pool.idleCount === 0)) {
-      observe({ kind: 'pool timeout' });
-      return apiError('PGRST003', 'Timed out acquiring connection from connection pool.', {
-        headers: RETRY_AFTER,
-        cause,
-      });
-    }
-    reachable = false;
-    observe({ kind: 'database lost', error: cause });
-    return apiError('PGRST000', 'Database connection error. Retrying the connection.', {
-      headers: RETRY_AFTER,
-      cause,
+class ConnectionPool implements Pool {
+  readonly #options: PoolOptions;
+  readonly #observe: Observe;
+  readonly #recycler = new Recycler();
+  /** All that are open. */
+  readonly #members = new Set<Member>();
+  /** Those that lie ready, the one that came back last at the end. */
+  readonly #idle: Member[] = [];
+  /** In their order; all wait equally long. */
+  readonly #waiting: Waiter[] = [];
+  /** Attempts to connect that are under way. */
+  #opening = 0;
+  #serial = 0;
+  #reachable = true;
+  #patience: NodeJS.Timeout | null = null;
+  #sweeping: NodeJS.Timeout | null = null;
+  #closing: Promise<void> | null = null;
+  /** Told when the last connection has ended. */
+  #onEmpty: (() => void) | null = null;
+
+  constructor(options: PoolOptions, observe: Observe) {
+    this.#options = options;
+    this.#observe = observe;
+    observe({ kind: 'pool sized', max: options.dbPool });
+  }
+
+  acquire(): Lease | Promise<Lease> {
+    if (this.#closing !== null) return Promise.reject(new Error('the pool is closed'));
+    const member = this.#idle.pop();
+    if (member !== undefined) return this.#lend(member);
+    return new Promise((resolve, reject) => {
+      const until = performance.now() + this.#options.dbPoolAcquisitionTimeout * 1000;
+      this.#waiting.push({ until, resolve, reject });
+      this.#watchWaiting();
+      this.#openForWaiting();
     });
+  }
+
+  readonly state = (): PoolState => {
+    const open = this.#members.size + this.#opening;
+    return {
+      open,
+      inUse: open - this.#idle.length,
+      waiting: this.#waiting.length,
+      max: this.#options.dbPool,
+      reachable: this.#reachable,
+    };
   };
 
-  const close = async (): Promise<void> => {
-    const cut = setTimeout(() => {
-      for (const { connection } of lent) connection.stream.destroy();
-    }, GRACE_MS);
-    await pool.end();
-    clearTimeout(cut);
-  };
-  let closing: Promise<void> | null = null;
+  recycle(body: Buffer): void {
+    this.#recycler.give(body);
+  }
 
-  return {
-    acquire: async () => {
-      let client: pg.PoolClient;
-      try {
-        client = await pool.connect();
-      } catch (error) {
-        throw refused(error);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #lend(member: Member): Lease {
+    member.isLent = true;
+    return new Loan(member, this.#giveBack);
+  }
+
+  readonly #giveBack = (member: Member, broken: Error | undefined): void => {
+    member.isLent = false;
+    if (broken || !member.backend.exchanger.idle) {
+      member.ending ??= 'closed by error';
+      member.backend.destroy();
+      // its place is free at once, whenever the socket tells of its end
+      this.#remove(member);
+    } else if (this.#closing !== null) {
+      this.#retire(member, 'closed by shutdown');
+    } else if (this.#isOld(member)) {
+      this.#retire(member, 'closed by lifetime');
+    } else {
+      this.#serve(member);
+    }
+  };
+
+  #isOld({ bornAt }: Member): boolean {
+    const { dbPoolMaxLifetime } = this.#options;
+    return dbPoolMaxLifetime > 0 && performance.now() - bornAt > dbPoolMaxLifetime * 1000;
+  }
+
+  /** Gives a connection to who has waited longest, or lays it ready. */
+  #serve(member: Member): void {
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) {
+      waiter.resolve(this.#lend(member));
+      return;
+    }
+    member.idleSince = performance.now();
+    this.#idle.push(member);
+    this.#sweepLater();
+  }
+
+  /** Opens as many connections as there are requests for them, and places. */
+  #openForWaiting(): void {
+    const { dbPool } = this.#options;
+    while (this.#opening < this.#waiting.length && this.#members.size + this.#opening < dbPool) {
+      this.#opening += 1;
+      void this.#open();
+    }
+  }
+
+  async #open(): Promise<void> {
+    const born: { member: Member | null } = { member: null };
+    let backend: Backend;
+    try {
+      backend = await openBackend(
+        this.#options,
+        (bytes) => this.#recycler.take(bytes),
+        (error) => this.#ended(born.member, error),
+      );
+    } catch (error) {
+      this.#opening -= 1;
+      this.#reachable = false;
+      this.#observe({ kind: 'database lost', error });
+      this.#waiting.shift()?.reject(unreachable(error));
+      this.#openForWaiting();
+      this.#tellIfEmpty();
+      return;
+    }
+    this.#opening -= 1;
+    this.#reachable = true;
+    const now = performance.now();
+    this.#serial += 1;
+    const member = {
+      ...{ backend, serial: this.#serial, bornAt: now, idleSince: now },
+      ...{ isLent: false, ending: null },
+    };
+    born.member = member;
+    this.#members.add(member);
+    this.#observe({ kind: 'connection', event: 'established', connection: member.serial });
+    if (this.#closing === null) this.#serve(member);
+    else this.#retire(member, 'closed by shutdown');
+  }
+
+  /** A connection has ended by itself, or because it was told to. */
+  #ended(member: Member | null, error: unknown): void {
+    if (member === null || !this.#members.has(member)) return;
+    // one that is lent tells its borrower, who gives it back
+    if (member.isLent) return;
+    // nobody waits for one that lies idle: it is replaced at the next request
+    if (member.ending === null) this.#observe({ kind: 'database lost', error });
+    member.ending ??= 'closed by error';
+    this.#remove(member);
+  }
+
+  /** Says goodbye to a connection that lies ready. */
+  #retire(member: Member, event: ConnectionEvent): void {
+    member.ending = event;
+    const at = this.#idle.indexOf(member);
+    if (at >= 0) this.#idle.splice(at, 1);
+    // where the goodbye cannot be said the socket ends, which is told
+    member.backend.end().catch(() => member.backend.destroy());
+  }
+
+  #remove(member: Member): void {
+    if (!this.#members.delete(member)) return;
+    const at = this.#idle.indexOf(member);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const event = member.ending ?? 'closed by error';
+    this.#observe({ kind: 'connection', event, connection: member.serial });
+    this.#openForWaiting();
+    this.#tellIfEmpty();
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#members.size + this.#opening === 0) this.#onEmpty?.();
+  }
+
+  /** One timer for all who wait: they are in the order in which their patience ends. */
+  #watchWaiting(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#patience !== null) return;
+    const left = Math.max(0, first.until - performance.now());
+    this.#patience = setTimeout(() => {
+      this.#patience = null;
+      this.#refuseLate();
+      this.#watchWaiting();
+    }, Math.ceil(left));
+    this.#patience.unref();
+  }
+
+  #refuseLate(): void {
+    const now = performance.now();
+    for (let [first] = this.#waiting; first !== undefined && first.until <= now; [first] = this.#waiting) {
+      this.#waiting.shift();
+      first.reject(this.#tooLate());
+    }
+  }
+
+  #tooLate(): Error {
+    // where none is lent it is the database that does not answer
+    if (this.#members.size === 0) {
+      const cause = new Error('the database did not answer in time');
+      this.#reachable = false;
+      this.#observe({ kind: 'database lost', error: cause });
+      return unreachable(cause);
+    }
+    this.#observe({ kind: 'pool timeout' });
+    return apiError('PGRST003', 'Timed out acquiring connection from connection pool.', {
+      headers: RETRY_AFTER,
+    });
+  }
+
+  #sweepLater(): void {
+    const { dbPoolMaxIdletime, dbPoolMaxLifetime } = this.#options;
+    if (this.#sweeping !== null || (dbPoolMaxIdletime === 0 && dbPoolMaxLifetime === 0)) return;
+    this.#sweeping = setTimeout(() => {
+      this.#sweeping = null;
+      this.#sweep();
+      if (this.#idle.length > 0) this.#sweepLater();
+    }, SWEEP_MS);
+    // what lies idle keeps no process alive
+    this.#sweeping.unref();
+  }
+
+  #sweep(): void {
+    const { dbPoolMaxIdletime } = this.#options;
+    const now = performance.now();
+    for (const member of [...this.#idle]) {
+      if (this.#isOld(member)) this.#retire(member, 'closed by lifetime');
+      else if (dbPoolMaxIdletime > 0 && now - member.idleSince > dbPoolMaxIdletime * 1000) {
+        this.#retire(member, 'closed by idleness');
       }
-      const exchanger = exchangers.get(client);
-      if (!exchanger) throw new Error('the pool lent a connection that it did not announce');
-      const leased = client;
-      return lend(client as unknown as Session, exchanger, lent, (broken) => {
-        if (broken) endings.set(leased, 'closed by error');
-        leased.release(broken);
-      });
-    },
-    state: () => ({
-      open: pool.totalCount,
-      inUse: pool.totalCount - pool.idleCount,
-      waiting: pool.waitingCount,
-      max: options.dbPool,
-      reachable,
-    }),
-    close: () => {
-      closing ??= close();
-      return closing;
-    },
-  };
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#sweeping !== null) clearTimeout(this.#sweeping);
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    const cause = new Error('the server is being stopped');
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(unreachable(cause));
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const member of [...this.#idle]) this.#retire(member, 'closed by shutdown');
+    const cut = setTimeout(() => {
+      for (const member of [...this.#members]) {
+        member.ending ??= 'closed by shutdown';
+        member.backend.destroy();
+        this.#remove(member);
+      }
+    }, GRACE_MS);
+    this.#tellIfEmpty();
+    await empty;
+    clearTimeout(cut);
+  }
 }
+
+/** PGRST000. */
+const unreachable = (cause: unknown): Error =>
+  apiError('PGRST000', 'Database connection error. Retrying the connection.', {
+    headers: RETRY_AFTER,
+    cause,
+  });

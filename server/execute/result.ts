@@ -25,8 +25,9 @@ export interface ResultSet {
 
 const EMPTY = Buffer.alloc(0);
 
-const number = (value: Buffer | null | undefined): number | null =>
-  value ? Number(value.toString('latin1')) : null;
+const number = (value: Buffer | null): number | null => (value ? Number(value.toString('latin1')) : null);
+const text = (value: Buffer | null): string | null => (value ? value.toString() : null);
+const json = (value: Buffer | null): unknown => (value ? JSON.parse(value.toString()) : null);
 
 /** Decodes the one row of a statement. No row (a function that returns nothing) is an empty result. */
 export function decodeResult(rows: readonly Row[], columns: readonly ResultColumn[]): ResultSet {
@@ -38,11 +39,11 @@ export function decodeResult(rows: readonly Row[], columns: readonly ResultColum
   return {
     total: number(column('total')),
     page: number(column('page')) ?? 0,
-    headers: column('headers')?.toString() ?? null,
-    status: column('status')?.toString() ?? null,
-    location: JSON.parse(column('location')?.toString() ?? 'null'),
+    headers: text(column('headers')),
+    status: text(column('status')),
+    location: json(column('location')) as ResultSet['location'],
     inserted: number(column('inserted')),
-    keys: JSON.parse(column('keys')?.toString() ?? 'null'),
+    keys: json(column('keys')) as ResultSet['keys'],
     body: column('body') ?? EMPTY,
   };
 }

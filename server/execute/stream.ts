@@ -385,10 +385,10 @@ async function tryToOpen(
   onReleased: () => void,
   mayFail: boolean,
 ): Promise<OpenStream | null> {
-  const { signal } = work;
+  const { departure } = work;
   let lease: Lease;
   try {
-    if (signal?.aborted) throw abandoned();
+    if (departure?.gone) throw abandoned();
     lease = await pool.acquire();
   } catch (error) {
     onReleased();
@@ -399,20 +399,20 @@ async function tryToOpen(
     if (!goesOn) onReleased();
   });
   const abort = (): void => void lines.destroy();
-  signal?.addEventListener('abort', abort);
+  departure?.watch(abort);
   try {
-    if (signal?.aborted) throw abandoned();
+    if (departure?.gone) throw abandoned();
     return { facts: await lines.open(), lines, close: () => lines.close() };
   } catch (error) {
     const isLost = error instanceof ConnectionLostError && !lines.destroyed;
     goesOn = mayFail && isLost && isFarewell(error, lease, true);
     await lines.close();
     if (goesOn) return null;
-    if (signal?.aborted) throw abandoned(error);
+    if (departure?.gone) throw abandoned(error);
     // it was given up, which the connection's end came of
     throw lines.errored ?? asRefusal(error);
   } finally {
-    signal?.removeEventListener('abort', abort);
+    departure?.watch(null);
   }
 }
 

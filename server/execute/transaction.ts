@@ -9,6 +9,7 @@ import { fromPostgres } from '../errors/postgres.ts';
 import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { ResultColumn, Statement, Statements } from '../query/statement.ts';
+import type { Departure } from './departure.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeEstimate, decodePlan, decodeResult, type ResultSet } from './result.ts';
@@ -45,8 +46,8 @@ export interface TransactionMode {
   readonly prepared: boolean;
   /** What runs may leave settings to the session: functions that are called, triggers. */
   readonly taints: boolean;
-  /** Aborts when nobody waits for the answer any more. */
-  readonly signal: AbortSignal | null;
+  /** Tells when nobody waits for the answer any more. */
+  readonly departure: Departure | null;
 }
 
 /** Everything that an ordinary request runs. */
@@ -103,7 +104,7 @@ const AFTER_LOOK = [command('rollback to savepoint looking'), command('release s
 /** What begins a transaction. */
 export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation' | 'readOnly'>): Step {
   const level = isolation === null ? '' : ` isolation level ${isolation}`;
-  return command(`begin${level}${readOnly ? ' read only' : ''}`);
+  return { ...command(`begin${level}${readOnly ? ' read only' : ''}`), begins: true };
 }
 
 /** What ends a transaction that went well; a rollback must not hide what a commit would have refused. */
@@ -317,33 +318,34 @@ export const isFarewell = (error: ConnectionLostError, lease: Lease, readOnly: b
 /** Lends a connection to a request; whatever happens, it goes back without a trace of the request. */
 export async function withLease<T>(
   pool: Pool,
-  mode: Pick<TransactionMode, 'signal' | 'taints' | 'readOnly'>,
+  mode: Pick<TransactionMode, 'departure' | 'taints' | 'readOnly'>,
   use: (lease: Lease) => Promise<T>,
   farewells = 0,
 ): Promise<T> {
-  const { signal, taints } = mode;
-  if (signal?.aborted) throw abandoned();
-  const lease = await pool.acquire();
+  const { departure, taints } = mode;
+  if (departure?.gone) throw abandoned();
+  const lending = pool.acquire();
+  const lease = lending instanceof Promise ? await lending : lending;
   let broken: Error | undefined;
   const cancel = (): void => {
     // it may arrive late and hit whatever runs then: such a connection is not lent again
     broken = new Error('the request was cancelled');
     lease.cancel();
   };
-  signal?.addEventListener('abort', cancel);
+  departure?.watch(cancel);
   try {
-    if (signal?.aborted) throw abandoned();
+    if (departure?.gone) throw abandoned();
     if (taints) lease.taint();
     return await use(lease);
   } catch (error) {
     if (!(error instanceof ConnectionLostError)) {
-      throw signal?.aborted && error instanceof ApiError ? abandoned(error) : error;
+      throw departure?.gone && error instanceof ApiError ? abandoned(error) : error;
     }
     broken ??= error;
-    if (signal?.aborted) throw abandoned(error);
+    if (departure?.gone) throw abandoned(error);
     if (!isFarewell(error, lease, mode.readOnly) || farewells === MOST_FAREWELLS) throw lost(error);
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    departure?.watch(null);
     lease.release(broken);
   }
   return withLease(pool, mode, use, farewells + 1);
@@ -377,7 +379,7 @@ export async function runTransaction<T>(
  * Runs the work on a connection of the pool. Rejects with ApiError: what PostgreSQL refused, what `verify`
  * threw, PGRST000, 001 and 003, AURA001.
  */
-export async function runWork(pool: Pool, work: Work): Promise<Executed> {
+export function runWork(pool: Pool, work: Work): Promise<Executed> {
   const { verify } = work;
   if (verify === null) return withLease(pool, work, (lease) => runAtOnce(lease, work));
   return runTransaction(pool, work, async ({ run }) => {

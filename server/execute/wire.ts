@@ -200,12 +200,18 @@ interface Partial {
  */
 export class FrameReader {
   readonly #onFrame: (type: number, payload: Buffer, lent: boolean) => void;
+  readonly #allocate: (bytes: number) => Buffer;
   /** Less than a header, left from the last chunk. */
   #rest: Buffer | null = null;
   #partial: Partial | null = null;
 
-  constructor(onFrame: (type: number, payload: Buffer, lent: boolean) => void) {
+  /** `allocate` makes the buffers of payloads that arrive in several pieces. */
+  constructor(
+    onFrame: (type: number, payload: Buffer, lent: boolean) => void,
+    allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+  ) {
     this.#onFrame = onFrame;
+    this.#allocate = allocate;
   }
 
   /** Takes the next bytes of the stream, cut anywhere; they are not kept. */
@@ -228,7 +234,7 @@ export class FrameReader {
       if (at <= chunk.length) {
         this.#onFrame(type, chunk.subarray(start, at), true);
       } else {
-        const payload = Buffer.allocUnsafeSlow(length);
+        const payload = this.#allocate(length);
         this.#partial = { type, payload, filled: chunk.copy(payload, 0, start) };
       }
     }

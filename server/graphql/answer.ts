@@ -109,6 +109,11 @@ const statusFor = ({ status }: Outcome, type: AnswerType): number =>
 /** An outcome as HTTP. `isRequest` = the request itself is at fault, whatever the media type. */
 export const answerOf = (outcome: Outcome, type: AnswerType, isRequest = false): Answer => ({
   status: isRequest ? outcome.status : statusFor(outcome, type),
-  headers: { ...outcome.headers, 'Content-Type': `${type}; charset=utf-8` },
+  headers: {
+    ...outcome.headers,
+    'Content-Type': `${type}; charset=utf-8`,
+    'Content-Length': String(outcome.body.length),
+    Vary: 'Accept',
+  },
   body: outcome.body,
 });

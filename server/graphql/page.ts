@@ -23,6 +23,7 @@ export async function renderPage(path: string): Promise<Answer> {
       'Content-Security-Policy':
         "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; frame-ancestors 'none'",
       'X-Content-Type-Options': 'nosniff',
+      'Content-Length': String(Buffer.byteLength(html)),
       Vary: 'Accept',
     },
     body: Buffer.from(html),

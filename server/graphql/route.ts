@@ -8,6 +8,7 @@ import { GraphQLError, getVariableValues } from 'graphql';
 import type { Catalog } from '../catalog/types.ts';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
+import type { Departure } from '../execute/departure.ts';
 import type { RestContext, RestSettings, Scene } from '../rest/context.ts';
 import { answerPreflight, withCors } from '../rest/cors.ts';
 import { discreet } from '../rest/discreet.ts';
@@ -136,7 +137,7 @@ async function serve(
   context: GraphqlContext,
   settings: RestSettings,
   incoming: IncomingMessage,
-  signal: AbortSignal | null,
+  departure: Departure,
   trace: Trace,
 ): Promise<Outcome> {
   const { authorization, apikey } = incoming.headers as { authorization?: string; apikey?: string };
@@ -148,7 +149,7 @@ async function serve(
   const catalog: Catalog | null = context.catalog();
   if (!catalog) throw noCatalog();
   const { seen, requests } = await readAsked(settings, incoming);
-  const scene: Scene = { context, settings, catalog, identity, signal };
+  const scene: Scene = { context, settings, catalog, identity, departure };
   const roleSchema = context.schemas.of(catalog, settings.config, identity.role);
   if (!Array.isArray(requests)) {
     return outcomeOf(scene, roleSchema, seen, requests as GraphqlRequest, trace);
@@ -165,7 +166,7 @@ async function serve(
 export async function serveGraphql(
   context: GraphqlContext,
   incoming: IncomingMessage,
-  signal: AbortSignal | null,
+  departure: Departure,
   requestId: string,
 ): Promise<Served> {
   const settings = context.settings();
@@ -184,7 +185,7 @@ export async function serveGraphql(
   let isRequest = false;
   try {
     type = answerTypeOf(incoming.headers.accept);
-    outcome = await serve(context, settings, incoming, signal, trace);
+    outcome = await serve(context, settings, incoming, departure, trace);
   } catch (error) {
     isRequest = true;
     outcome = errorOf(asApiError(context, error, requestId));

@@ -2,7 +2,7 @@
  * An HTTP server for a fetch handler. What never reaches the handler, because it is no HTTP that can be read, is
  * refused here, with a body that says why like every other refusal.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { apiError, type Code } from '../errors/codes.ts';
@@ -12,7 +12,14 @@ import { systemCode } from '../errors/start.ts';
 /** What answers requests. */
 export type Fetch = Parameters<typeof getRequestListener>[0];
 
+/** What answers some requests on Node's own objects, before the fetch handler is asked. */
+export interface Direct {
+  readonly owns: (target: string) => boolean;
+  readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+}
+
 export interface HttpServerOptions {
+  readonly direct?: Direct | null;
   /** Bytes. */
   readonly maxUrlLength: number;
   /** How long a request may take to arrive; five minutes unless given. */
@@ -70,7 +77,7 @@ const asResponse = (error: ApiError): Response =>
 
 /** Makes a server; it does not listen yet. */
 export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
-  const { maxUrlLength, requestSeconds = 300, onDefect } = options;
+  const { direct = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
   const answers = new WeakMap<Duplex, ServerResponse>();
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
@@ -95,6 +102,11 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
       incoming.socket.end(
         rawAnswer(apiError('AURA010', NOT_HTTP, { details: 'The Host header is missing.' })),
       );
+    } else if (direct?.owns(incoming.url ?? '')) {
+      direct.serve(incoming, outgoing).catch((error: unknown) => {
+        onDefect(error);
+        outgoing.destroy();
+      });
     } else {
       void listener(incoming, outgoing);
     }

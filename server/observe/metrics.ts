@@ -2,8 +2,10 @@
  * The metrics: a reader of observations that counts (the pool is asked when it matters), and prints itself in Prometheus' text format. PostgREST's
  * metrics keep their names; the duration of requests, and what Node tells of its process, are beyond them.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { Durations, type Series } from './durations.ts';
 import type { Observation, Observe, RequestObservation } from './observation.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
 
 export interface Metrics {
   readonly observe: Observe;
@@ -14,6 +16,8 @@ export interface Metrics {
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']);
+/** Clients may invent methods; each label value is kept for good. */
+const OTHER = 'other';
 
 /** The pool at this moment: numbers of connections and of waiting requests. */
 export interface PoolState {
@@ -26,7 +30,7 @@ export interface PoolState {
 /** Metrics of one server, in a registry of their own. `poolState` is asked each time they are printed. */
 export function createMetrics(poolState: () => PoolState): Metrics {
   const register = new Registry();
-  collectDefaultMetrics({ register });
+  collectProcessMetrics(register);
   const pool = createPoolMetrics(register, poolState);
   const catalog = createCatalogMetrics(register);
   const tokens = createTokenMetrics(register);
@@ -93,39 +97,69 @@ function createCatalogMetrics(register: Registry): Observe {
   };
 }
 
+/** A counter that is only added to, at no more cost than that. */
+function createTally(register: Registry, name: string, help: string): { add: (amount: number) => void } {
+  let total = 0;
+  new Counter({
+    name,
+    help,
+    registers: [register],
+    collect() {
+      this.reset();
+      this.inc(total);
+    },
+  });
+  return {
+    add: (amount) => {
+      total += amount;
+    },
+  };
+}
+
 function createTokenMetrics(register: Registry): Observe {
-  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [register] });
-  const requests = counter(
+  const requests = createTally(
+    register,
     'pgrst_jwt_cache_requests_total',
     'Tokens looked up in the cache of verified tokens.',
   );
-  const hits = counter('pgrst_jwt_cache_hits_total', 'Tokens found in the cache of verified tokens.');
-  const evictions = counter('pgrst_jwt_cache_evictions_total', 'Tokens dropped from the cache to make room.');
+  const hits = createTally(
+    register,
+    'pgrst_jwt_cache_hits_total',
+    'Tokens found in the cache of verified tokens.',
+  );
+  const evictions = createTally(
+    register,
+    'pgrst_jwt_cache_evictions_total',
+    'Tokens dropped from the cache to make room.',
+  );
   return (observation: Observation) => {
     if (observation.kind === 'token lookup') {
-      requests.inc();
-      if (observation.hit) hits.inc();
-    } else if (observation.kind === 'token evicted') evictions.inc();
+      requests.add(1);
+      if (observation.hit) hits.add(1);
+    } else if (observation.kind === 'token evicted') evictions.add(1);
   };
 }
 
 function createRequestMetrics(register: Registry): (request: RequestObservation) => void {
-  const durations = new Histogram({
-    name: 'aura_http_request_duration_seconds',
-    help: 'How long requests took to be answered, by method and class of status.',
-    labelNames: ['method', 'status'],
-    buckets: DURATION_BUCKETS_SECONDS,
-    registers: [register],
-  });
-  const bytes = new Counter({
-    name: 'aura_http_response_bytes_total',
-    help: 'Bytes of the bodies that were answered.',
-    registers: [register],
-  });
-  return ({ method, status, seconds, bytes: size }) => {
-    // Clients may invent methods; each label value is kept for good.
-    const label = METHODS.has(method) ? method : 'other';
-    durations.observe({ method: label, status: `${Math.floor(status / 100)}xx` }, seconds);
-    if (size !== null) bytes.inc(size);
+  const durations = new Durations(
+    register,
+    'aura_http_request_duration_seconds',
+    'How long requests took to be answered, by method and class of status.',
+    DURATION_BUCKETS_SECONDS,
+  );
+  const answered = createTally(
+    register,
+    'aura_http_response_bytes_total',
+    'Bytes of the bodies that were answered.',
+  );
+  // by the first digit of the status
+  const seriesOf = new Map([...METHODS, OTHER].map((method) => [method, [] as Series[]]));
+  return ({ method, status, seconds, bytes }) => {
+    const label = METHODS.has(method) ? method : OTHER;
+    const list = seriesOf.get(label) ?? [];
+    const hundreds = Math.floor(status / 100);
+    list[hundreds] ??= durations.series({ method: label, status: `${hundreds}xx` });
+    list[hundreds].observe(seconds);
+    if (bytes !== null) answered.add(bytes);
   };
 }

@@ -4,10 +4,14 @@ import type { Action } from './ast.ts';
 import { decodePercent } from './percent.ts';
 import { header, type RawRequest, type RequestOptions, refuseNul } from './raw.ts';
 
+/** The common case, which needs no taking apart. */
+const PLAIN_RELATION = /^\/\w+$/;
+
 function resourceOf(
   path: string,
   options: RequestOptions,
 ): { kind: 'root' | 'relation' | 'routine'; name: string } {
+  if (PLAIN_RELATION.test(path)) return { kind: 'relation', name: path.slice(1) };
   const segments = path.split('/').filter((segment, index, all) => segment !== '' || index < all.length - 1);
   const names = (segments[0] === '' ? segments.slice(1) : segments).map((segment) => {
     const name = decodePercent(segment);

@@ -4,7 +4,7 @@
  */
 import type { Action } from './ast.ts';
 import { splitOperator } from './filter.ts';
-import { decodeForm } from './percent.ts';
+import { decodeForm, encodeStrictly } from './percent.ts';
 
 export type Pair = readonly [key: string, value: string];
 
@@ -29,7 +29,7 @@ export function readPairs(query: string): Pair[] {
 }
 
 export const find = (pairs: readonly Pair[], key: string): string | undefined =>
-  pairs.find(([name]) => name === key)?.[1];
+  pairs.find((pair) => pair[0] === key)?.[1];
 
 /** Whether `columns` names what is written. */
 export const hasColumns = (pairs: readonly Pair[]): boolean => pairs.some(([key]) => key === 'columns');
@@ -79,12 +79,6 @@ export function splitPair([key, value]: Pair, asArguments: boolean): { fixed: st
   return { fixed: value, slot: null };
 }
 
-const encode = (text: string): string =>
-  encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-
 /** What cannot stand in a reference, or not between the angle brackets of a Link header. */
 const UNSAFE = /[^\x21-\x7e]|[<>"]/gu;
 
@@ -101,9 +95,15 @@ export function withCursor(query: string, cursor: string): string {
 
 /** The query string with its parameters in alphabetical order, for Content-Location. */
 export function canonicalQuery(pairs: readonly Pair[]): string {
-  const values = new Map<string, string[]>();
-  for (const [key, value] of [...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
-    values.set(key, [...(values.get(key) ?? []), value]);
+  let text = '';
+  let before: string | null = null;
+  for (const [key, value] of pairs.toSorted(byKey)) {
+    // several of one key are one list
+    if (key === before) text += `,${encodeStrictly(value)}`;
+    else text += `${text === '' ? '' : '&'}${encodeStrictly(key)}=${encodeStrictly(value)}`;
+    before = key;
   }
-  return [...values].map(([key, list]) => `${encode(key)}=${list.map(encode).join(',')}`).join('&');
+  return text;
 }
+
+const byKey = ([a]: Pair, [b]: Pair): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -28,3 +28,15 @@ function decodeLeniently(text: string): string {
 
 /** The text of a name or value of a query string or form, where a plus is a space. Throws AURA104. */
 export const decodeForm = (text: string): string => decodePercent(text.replaceAll('+', ' '));
+
+/** What percent-encoding leaves as it is (RFC 3986 section 2.3). */
+const UNRESERVED = /^[\w.~-]*$/;
+
+/** Percent-encodes all but the unreserved characters. */
+export const encodeStrictly = (text: string): string =>
+  UNRESERVED.test(text)
+    ? text
+    : encodeURIComponent(text).replace(
+        /[!'()*]/g,
+        (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+      );

@@ -35,7 +35,8 @@ export const header = (raw: RawRequest, name: string): string | undefined => {
 };
 
 export function refuseNul(...texts: readonly string[]): void {
-  if (texts.some((text) => text.includes('\0'))) {
+  for (const text of texts) {
+    if (!text.includes('\0')) continue;
     throw apiError('AURA104', 'The request contains a NUL character', {
       hint: 'PostgreSQL can store no NUL in text; remove it.',
     });

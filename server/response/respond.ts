@@ -9,6 +9,7 @@ import type { Executed } from '../execute/transaction.ts';
 import type { DatabasePlan, RelationPlan, RoutinePlan, WritePlan } from '../plan/types.ts';
 import type { Preferences, Range } from '../request/ast.ts';
 import { contentType } from '../request/media-type.ts';
+import { encodeStrictly } from '../request/percent.ts';
 import { renderApplied } from '../request/prefer.ts';
 import {
   contentRange,
@@ -42,9 +43,22 @@ export type Verbosity = 'verbose' | 'minimal';
 
 const VARY = 'Accept, Prefer, Range';
 
-function typeHeaders(plan: DatabasePlan): Headers {
+/** The headers that every answer to a plan has. */
+export interface PlanHeaders {
+  readonly always: Headers;
+  /** Those of an answer with a body. */
+  readonly type: Headers;
+}
+
+/** The headers of a plan's answers, to be made once for all of them. */
+export function planHeaders(plan: DatabasePlan): PlanHeaders {
+  const isExplained = plan.mediaType.kind === 'plan';
+  const preferences = isExplained ? {} : appliedHeader(applied(plan));
   const profile: Headers = plan.profiled ? { 'Content-Profile': plan.schema } : {};
-  return { 'Content-Type': contentType(plan.mediaType), ...profile };
+  return {
+    always: { Vary: VARY, ...preferences, ...warningHeader(plan) },
+    type: { 'Content-Type': contentType(plan.mediaType), ...profile },
+  };
 }
 
 const appliedHeader = (preferences: Omit<Preferences, 'invalid'>): Headers => {
@@ -102,23 +116,21 @@ function statedRange(
   return contentRange(range.offset, range.offset + page - 1, total);
 }
 
-function pageHeaders(plan: RelationPlan | RoutinePlan, asked: Asked, result: ResultSet): Headers {
-  if (plan.kind !== 'read' || plan.page === null || asked.page === null) return {};
-  const link = linkHeader(plan.page, asked.page, result);
-  return link === null ? {} : { Link: link };
-}
+const linkOf = (plan: RelationPlan, asked: Asked, result: ResultSet): string | null =>
+  plan.page === null || asked.page === null ? null : linkHeader(plan.page, asked.page, result);
 
 /** Clients and proxies refuse answers with long headers, and nobody needs this one. */
 const LONGEST_LOCATION = 4096;
 
-function contentLocation({ relation }: RelationPlan, { canonicalQuery }: Asked): Headers {
+function contentLocation({ relation }: RelationPlan, { canonicalQuery }: Asked): string | null {
   const query = canonicalQuery === '' ? '' : `?${canonicalQuery}`;
-  const location = `/${encode(relation.name)}${query}`;
-  return location.length > LONGEST_LOCATION ? {} : { 'Content-Location': location };
+  const location = `/${encodeStrictly(relation.name)}${query}`;
+  return location.length > LONGEST_LOCATION ? null : location;
 }
 
 function respondRows(
   plan: RelationPlan | RoutinePlan,
+  { always, type }: PlanHeaders,
   asked: Asked,
   executed: Executed,
   verbosity: Verbosity,
@@ -128,16 +140,19 @@ function respondRows(
   const total = totalOf(plan, executed);
   const status = rangeStatus(range, page, total);
   const content = status === 416 ? outOfBounds(range, total, verbosity) : body;
-  const headers = {
-    'Content-Range': statedRange(plan, asked, page, total),
-    ...(plan.kind === 'read' ? contentLocation(plan, asked) : {}),
-    ...pageHeaders(plan, asked, executed.result),
-    ...appliedHeader(applied(plan)),
-  };
+  const headers: Headers = { ...always, 'Content-Range': statedRange(plan, asked, page, total) };
+  if (plan.kind === 'read') {
+    const location = contentLocation(plan, asked);
+    if (location !== null) headers['Content-Location'] = location;
+    const link = linkOf(plan, asked, executed.result);
+    if (link !== null) headers['Link'] = link;
+  }
   if (plan.kind === 'call' && plan.call.returnsVoid) return { status: 204, headers, body: null };
-  const type = status === 416 ? { ...typeHeaders(plan), 'Content-Type': JSON_TYPE } : typeHeaders(plan);
-  if (plan.head) return { status, headers: { ...headers, ...type }, body: null };
-  return { status, headers: { ...headers, ...withLength(content), ...type }, body: content };
+  Object.assign(headers, type);
+  if (status === 416) headers['Content-Type'] = JSON_TYPE;
+  if (plan.head) return { status, headers, body: null };
+  headers['Content-Length'] = String(content.length);
+  return { status, headers, body: content };
 }
 
 const countOf = (plan: WritePlan, { page }: ResultSet): number | null => {
@@ -145,27 +160,21 @@ const countOf = (plan: WritePlan, { page }: ResultSet): number | null => {
   return count === 'exact' || count === 'estimated' ? page : null;
 };
 
-const encode = (text: string): string =>
-  encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-
 function locationHeader(plan: WritePlan, { location }: ResultSet): Headers {
   if (location === null) return {};
   const query = Object.entries(location).map(
-    ([key, value]) => `${encode(key)}=${encode(value === null ? 'is.null' : `eq.${value}`)}`,
+    ([key, value]) => `${encodeStrictly(key)}=${encodeStrictly(value === null ? 'is.null' : `eq.${value}`)}`,
   );
-  return { Location: `/${encode(plan.relation.name)}?${query.join('&')}` };
+  return { Location: `/${encodeStrictly(plan.relation.name)}?${query.join('&')}` };
 }
 
-function respondInsert(plan: WritePlan, result: ResultSet): Answer {
+function respondInsert(plan: WritePlan, { always, type }: PlanHeaders, result: ResultSet): Answer {
   const { inserted } = result;
   const merged = plan.preferences.resolution === 'merge-duplicates' && (inserted ?? 0) <= 0;
   const headers = {
+    ...always,
     ...locationHeader(plan, result),
     'Content-Range': contentRange(1, 0, countOf(plan, result)),
-    ...appliedHeader(applied(plan)),
   };
   const status = merged ? 200 : 201;
   if (plan.preferences.representation !== 'full') {
@@ -173,7 +182,7 @@ function respondInsert(plan: WritePlan, result: ResultSet): Answer {
   }
   return {
     status,
-    headers: { ...headers, ...withLength(result.body), ...typeHeaders(plan) },
+    headers: { ...headers, ...withLength(result.body), ...type },
     body: result.body,
   };
 }
@@ -185,21 +194,23 @@ function writtenRange(plan: WritePlan, result: ResultSet): Headers {
   return plan.mutation === 'delete' ? { 'Content-Range': contentRange(1, 0, count) } : {};
 }
 
-function respondWrite(plan: WritePlan, result: ResultSet): Answer {
-  if (plan.mutation === 'insert') return respondInsert(plan, result);
-  const headers = { ...writtenRange(plan, result), ...appliedHeader(applied(plan)) };
+function respondWrite(plan: WritePlan, fixed: PlanHeaders, result: ResultSet): Answer {
+  if (plan.mutation === 'insert') return respondInsert(plan, fixed, result);
+  const headers = { ...fixed.always, ...writtenRange(plan, result) };
   if (plan.preferences.representation !== 'full') return { status: 204, headers, body: null };
   const created = plan.mutation === 'upsert' && (result.inserted ?? 0) > 0;
   return {
     status: created ? 201 : 200,
-    headers: { ...headers, ...withLength(result.body), ...typeHeaders(plan) },
+    headers: { ...headers, ...withLength(result.body), ...fixed.type },
     body: result.body,
   };
 }
 
-function respondPlan(plan: DatabasePlan, { body }: ResultSet): Answer {
-  return { status: 200, headers: { ...withLength(body), ...typeHeaders(plan) }, body };
-}
+const respondPlan = ({ always, type }: PlanHeaders, { body }: ResultSet): Answer => ({
+  status: 200,
+  headers: { ...always, ...withLength(body), ...type },
+  body,
+});
 
 /** The version of PostgREST whose behaviour this is: its clients read it in warnings. */
 const POSTGREST_VERSION = '16.2';
@@ -215,18 +226,24 @@ function warningHeader({ legacyNames }: DatabasePlan): Headers {
 }
 
 /** The answer to a plan that was executed. Throws PGRST111 and 112 for settings that SQL set wrongly. */
-export function respond(plan: DatabasePlan, asked: Asked, executed: Executed, verbosity: Verbosity): Answer {
+export function respond(
+  plan: DatabasePlan,
+  fixed: PlanHeaders,
+  asked: Asked,
+  executed: Executed,
+  verbosity: Verbosity,
+): Answer {
   const { result } = executed;
   let answer: Answer;
-  if (plan.mediaType.kind === 'plan') answer = respondPlan(plan, result);
-  else if (plan.kind === 'write') answer = respondWrite(plan, result);
-  else answer = respondRows(plan, asked, executed, verbosity);
-  const status = parseStatusSetting(result.status) ?? answer.status;
-  const headers = mergeHeaders(
-    { Vary: VARY, ...answer.headers, ...warningHeader(plan) },
-    parseHeadersSetting(result.headers),
-  );
-  return { status, headers, body: answer.body };
+  if (plan.mediaType.kind === 'plan') answer = respondPlan(fixed, result);
+  else if (plan.kind === 'write') answer = respondWrite(plan, fixed, result);
+  else answer = respondRows(plan, fixed, asked, executed, verbosity);
+  if (result.status === null && result.headers === null) return answer;
+  return {
+    status: parseStatusSetting(result.status) ?? answer.status,
+    headers: mergeHeaders(answer.headers, parseHeadersSetting(result.headers)),
+    body: answer.body,
+  };
 }
 
 /** The answer to OPTIONS. */

@@ -1,8 +1,10 @@
 /**
  * What the routes of REST work with: the settings of the moment and the rooms of the house.
  */
+
 import type { Catalog } from '../catalog/types.ts';
 import type { Config } from '../config.ts';
+import type { Departure } from '../execute/departure.ts';
 import type { Pool } from '../execute/pool.ts';
 import type { StreamSlots } from '../execute/stream.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
@@ -46,5 +48,5 @@ export interface Scene {
   readonly catalog: Catalog;
   readonly identity: Identity;
   /** Aborts when nobody waits for the answer any more. */
-  readonly signal: AbortSignal | null;
+  readonly departure: Departure | null;
 }

@@ -20,7 +20,6 @@ export interface IncomingRequest extends RawRequest {
 }
 
 const EMPTY = Buffer.alloc(0);
-const NO_BODY = { body: EMPTY, upload: null };
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
 
 const tooLarge = (limit: number, setting: string): Error =>
@@ -161,13 +160,13 @@ const targetOf = (url: string): string =>
   url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
 
 /**
- * Reads a request. Rejects with ApiError AURA012, 100, 101, 104, 105 and 106.
+ * Reads a request, at once where it has no body. Throws or rejects with ApiError AURA012, 100, 101, 104, 105 and 106.
  */
-export async function readIncoming(
+export function readIncoming(
   incoming: IncomingMessage,
   prefix: string,
   limits: IncomingLimits,
-): Promise<IncomingRequest> {
+): IncomingRequest | Promise<IncomingRequest> {
   const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
     throw apiError('AURA100', 'The URL is too long', {
@@ -180,12 +179,11 @@ export async function readIncoming(
   const at = url.indexOf('?');
   const byBody = readsByBody(method, incoming.headers['x-http-method-override']);
   const path = belowPrefix(at < 0 ? url : url.slice(0, at), prefix);
-  const raw: IncomingRequest = {
-    method,
-    path,
-    query: at < 0 ? '' : url.slice(at + 1),
-    headers: incoming.headers,
-    ...(WITH_BODY.has(method) ? await readWithin(incoming, path, byBody, limits) : NO_BODY),
-  };
-  return byBody ? { ...asRead(raw), upload: null } : raw;
+  const query = at < 0 ? '' : url.slice(at + 1);
+  const { headers } = incoming;
+  if (!WITH_BODY.has(method)) return { method, path, query, headers, body: EMPTY, upload: null };
+  return readWithin(incoming, path, byBody, limits).then(({ body, upload }) => {
+    const raw = { method, path, query, headers, body };
+    return { ...(byBody ? asRead(raw) : raw), upload };
+  });
 }

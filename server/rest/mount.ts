@@ -1,10 +1,12 @@
 /**
  * Mounts REST on the HTTP server: every method and path below the prefix, observed when answered.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
+import { Departure } from '../execute/departure.ts';
 import type { Observation } from '../observe/observation.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
@@ -22,36 +24,33 @@ const headerText = (text: string): string =>
     : Buffer.from(text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ''), 'utf8').toString('latin1');
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
-/** The headers as they may be sent, and whether one is there several times. */
-function headersOf({ headers: unsafe }: Answer, without: boolean) {
+/** The headers as they may be sent. */
+function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
-  let several = false;
   for (const name in unsafe) {
     const value = unsafe[name];
     // a length without a body would let the connection wait for one
     if (value === undefined || (without && name === 'Content-Length')) continue;
-    several ||= typeof value !== 'string';
     headers[name] = typeof value === 'string' ? headerText(value) : value.map(headerText);
   }
-  return { headers, several };
+  return headers;
 }
 
-/** An answer as a Response. */
-export function toResponse(answer: Answer): Response {
+/** Writes an answer whose body is there, which is recycled when the system has all of it. */
+export function send(outgoing: ServerResponse, answer: Answer, recycle: (body: Buffer) => void): void {
   const { status, body } = answer;
   const without = WITHOUT_BODY.has(status);
-  const content = body === null || without ? null : (body as Buffer<ArrayBuffer>);
-  const { headers, several } = headersOf(answer, without);
-  if (!several) return new Response(content, { status, headers: headers as Record<string, string> });
-  const list = Object.entries(headers).flatMap(([name, value]) =>
-    [value].flat().map((one): [string, string] => [name, one]),
-  );
-  return new Response(content, { status, headers: list });
+  const headers = headersOf(answer, without);
+  // Node would send a body of no chunks
+  if (body === null && !without && outgoing.req.method !== 'HEAD') headers['Content-Length'] ??= '0';
+  outgoing.writeHead(status, headers);
+  if (body === null || without) outgoing.end();
+  else outgoing.end(body, () => recycle(body));
 }
 
 /** What the log and the metrics are told of a request that was answered. */
 export function observationOf(
-  incoming: HttpBindings['incoming'],
+  incoming: IncomingMessage,
   { started, ...rest }: Sent & { id: string; started: number; role: string | null; sql: string | null },
 ): Observation {
   const url = incoming.url ?? '/';
@@ -68,44 +67,77 @@ export function observationOf(
   };
 }
 
-/** Serves REST under the prefix (`/` = everywhere). */
-export function mountRest(
-  app: Hono<{ Bindings: HttpBindings }>,
+/** REST on HTTP. */
+export interface RestServer {
+  /** Whether a request target is below the prefix, and so nobody else's. */
+  readonly owns: (target: string) => boolean;
+  /** Answers a request. Rejects for defects alone. */
+  readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+  /** Answers what is below no prefix. */
+  readonly refuse: (outgoing: ServerResponse) => void;
+}
+
+/**
+ * REST under the prefix (`/` = everywhere). It writes to Node's response itself: the detour by way of a fetch
+ * handler's Request and Response would be a tenth of the time that a small read takes of the processor.
+ */
+export function createRestServer(
   prefix: string,
   context: RestContext & { readonly requestId: RequestId },
-): void {
-  const handle = async (
-    incoming: HttpBindings['incoming'],
-    outgoing: HttpBindings['outgoing'],
-  ): Promise<Response> => {
+): RestServer {
+  const recycle = (body: Buffer): void => context.pool.recycle(body);
+  const serve: RestServer['serve'] = async (incoming, outgoing) => {
     const started = performance.now();
     const trace = context.settings().config.serverTraceHeader;
     const sent = incoming.headers[trace?.toLowerCase() ?? 'x-request-id'];
     const id = context.requestId(typeof sent === 'string' ? sent : undefined);
-    const gone = new AbortController();
+    const departure = new Departure();
     outgoing.once('close', () => {
-      if (!outgoing.writableFinished) gone.abort();
+      if (!outgoing.writableFinished) departure.announce();
     });
-    const served = await serveRest(context, incoming, gone.signal, id);
-    const { answer, role, sql } = served;
+    const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);
     const tell = (sent: Sent): void =>
       context.observe(observationOf(incoming, { ...sent, id, started, role, sql }));
     if (answer.lines) {
-      const { headers } = headersOf(answer, false);
+      const headers = headersOf(answer, false);
       tell(
         await sendLines(answer.lines, outgoing, (): void => void outgoing.writeHead(answer.status, headers)),
       );
-      return RESPONSE_ALREADY_SENT;
+      return;
     }
-    tell({ bytes: answer.body?.length ?? 0, errorCode: served.errorCode, status: answer.status });
-    return toResponse(answer);
+    tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });
+    send(outgoing, answer, recycle);
   };
-  app.notFound(() => {
-    const error = apiError('PGRST125', 'Invalid path specified in request URL', {
-      hint: `REST is served under ${prefix}.`,
-    });
-    return toResponse(respondError(error, context.settings().config.clientErrorVerbosity));
+  return {
+    owns: (target) =>
+      target.startsWith(prefix) &&
+      prefix !== '/' &&
+      (target.length === prefix.length || target[prefix.length] === '/' || target[prefix.length] === '?'),
+    serve,
+    refuse: (outgoing) => {
+      const error = apiError('PGRST125', 'Invalid path specified in request URL', {
+        hint: `REST is served under ${prefix}.`,
+      });
+      send(outgoing, respondError(error, context.settings().config.clientErrorVerbosity), recycle);
+    },
+  };
+}
+
+/** Leads what reaches the application to REST: all paths below the prefix, and what nobody else serves. */
+export function mountRest(
+  app: Hono<{ Bindings: HttpBindings }>,
+  prefix: string,
+  { serve, refuse }: RestServer,
+): void {
+  app.notFound(({ env: { outgoing } }) => {
+    refuse(outgoing as ServerResponse);
+    return RESPONSE_ALREADY_SENT;
   });
   const paths = prefix === '/' ? ['*'] : [prefix, `${prefix}/*`];
-  for (const path of paths) app.all(path, (c) => handle(c.env.incoming, c.env.outgoing));
+  for (const path of paths) {
+    app.all(path, async ({ env: { incoming, outgoing } }) => {
+      await serve(incoming as IncomingMessage, outgoing as ServerResponse);
+      return RESPONSE_ALREADY_SENT;
+    });
+  }
 }

@@ -141,6 +141,7 @@ export const answerToNested = (
 ): Answer =>
   respond(
     planned.plan.write,
+    planned.headers,
     { range: shape.range, page: null, canonicalQuery: '' },
     executed,
     settings.config.clientErrorVerbosity,

@@ -9,6 +9,7 @@ import type { ResultSet } from '../execute/result.ts';
 import type { DatabasePlan, InfoPlan, NestedPlan, Plan } from '../plan/types.ts';
 import { renderStatements, type Statements } from '../query/statement.ts';
 import { renderStream, type StreamStatements } from '../query/stream.ts';
+import { type PlanHeaders, planHeaders } from '../response/respond.ts';
 import { verificationOf } from '../response/verify.ts';
 import { type CostGuard, createCostGuard } from './cost.ts';
 import { createLevelStatements, type LevelStatements } from './level-statements.ts';
@@ -31,6 +32,7 @@ export interface Prepared {
   readonly id: number | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
+  readonly headers: PlanHeaders;
   /** What the statement may cost, and whether that is known; null = there is no limit. */
   readonly cost: CostGuard | null;
 }
@@ -41,6 +43,7 @@ export interface PreparedNested {
   readonly plan: NestedPlan;
   readonly statements: Statements;
   readonly id: number | null;
+  readonly headers: PlanHeaders;
 }
 
 export type Planned = Prepared | PreparedNested | { readonly kind: 'info'; readonly plan: InfoPlan };
@@ -93,7 +96,8 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
     if (plan.kind === 'nested') {
       const answer = renderStatements(plan.answer);
-      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text) };
+      const headers = planHeaders(plan.write);
+      return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text), headers };
     }
     const statements = renderStatements(plan);
     const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
@@ -106,6 +110,7 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
       id: idOf(statements.main.text),
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
+      headers: planHeaders(plan),
       cost:
         plan.kind === 'read' && (statements.cost ?? stream?.cost ?? null) !== null
           ? createCostGuard(plan.costLimit, now)

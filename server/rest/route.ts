@@ -3,11 +3,13 @@
  *
  *   HTTP → identity → shape → plan → statements and session → transaction → answer
  */
+
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { runWithinCost } from '../execute/cost.ts';
-import { runWork } from '../execute/transaction.ts';
+import type { Departure } from '../execute/departure.ts';
+import { type Executed, runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
 import { parsePreconditions } from '../request/precondition.ts';
@@ -48,7 +50,7 @@ interface Trace {
 export async function serveRest(
   context: RestContext,
   incoming: IncomingMessage,
-  signal: AbortSignal | null,
+  departure: Departure | null,
   requestId: string,
 ): Promise<Served> {
   const settings = context.settings();
@@ -60,7 +62,7 @@ export async function serveRest(
   let answer: Answer;
   let errorCode: string | null = null;
   try {
-    answer = await serve(context, settings, incoming, signal, trace);
+    answer = await serve(context, settings, incoming, departure, trace);
   } catch (error) {
     const refusal = discreet(
       asApiError(context, error, requestId),
@@ -83,7 +85,7 @@ async function serve(
   context: RestContext,
   settings: RestSettings,
   incoming: IncomingMessage,
-  signal: AbortSignal | null,
+  departure: Departure | null,
   trace: Trace,
 ): Promise<Answer> {
   const { config } = settings;
@@ -96,8 +98,9 @@ async function serve(
   timing.mark('jwt');
   const catalog = context.catalog();
   if (!catalog) throw noCatalog();
-  const raw = await readIncoming(incoming, config.restPrefix, config);
-  const scene: Scene = { context, settings, catalog, identity, signal };
+  const reading = readIncoming(incoming, config.restPrefix, config);
+  const raw = reading instanceof Promise ? await reading : reading;
+  const scene: Scene = { context, settings, catalog, identity, departure };
   if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
   if (raw.upload !== null) {
     const imported = await serveImport(scene, raw, raw.upload);
@@ -149,10 +152,12 @@ async function serve(
     verify: planned.plan.readOnly ? null : planned.verify,
   };
   const cost = unknownCost(ready);
-  const running = cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost);
-  const executed = await running.catch((error: unknown) => {
+  let executed: Executed;
+  try {
+    executed = await (cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost));
+  } catch (error) {
     throw blameNesting(error, task.values);
-  });
+  }
   timing.mark('transaction');
   if (planned.plan.readOnly) planned.verify?.(executed.result);
   const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);

@@ -103,12 +103,12 @@ export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
 }
 
 /** What every transaction of a scene has in common. */
-export const transactionOf = ({ settings, identity, signal }: Scene) => ({
+export const transactionOf = ({ settings, identity, departure }: Scene) => ({
   authenticated: identity.role !== settings.config.dbAnonRole,
   prepared: settings.config.dbPreparedStatements,
   // functions that are called, triggers: they may leave settings to the session
   taints: true,
-  signal,
+  departure,
 });
 
 export const rollsBack = (end: Config['dbTxEnd'], preferred: 'commit' | 'rollback' | null): boolean =>
@@ -146,7 +146,7 @@ export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer
     canonicalQuery: plan.kind === 'read' ? canonicalQuery(pairs) : '',
     page: pageOf(scene, ready, pairs),
   };
-  return respond(plan, asked, executed, scene.settings.config.clientErrorVerbosity);
+  return respond(plan, planned.headers, asked, executed, scene.settings.config.clientErrorVerbosity);
 }
 
 /** The answer that the catalog alone gives. */

@@ -351,11 +351,12 @@ describe('a session that user code has changed', () => {
   test('is as it was at the connection for the next exchange, once it is tainted', async () => {
     const { exchanger, rows } = await tap(database.uri);
     const [before] = await rows(settings);
+    exchanger.taint();
     await rows(
       step(null, "select set_config('work_mem', '77MB', false), set_config('app.who', 'mira', false)"),
       step(null, 'set role anon'),
     );
-    exchanger.taint();
+    exchanger.settle();
     expect(await rows(settings)).toEqual([[before?.[0], before?.[1], '', before?.[3]]]);
     expect(await rows(step(null, 'show work_mem'))).not.toEqual([['77MB']]);
   });
@@ -370,13 +371,33 @@ describe('a session that user code has changed', () => {
     await rows(step(null, 'delete from item where id = 100'));
   });
 
-  test('is cleaned before, and not with, a transaction that fails', async () => {
+  test('is cleaned behind an exchange that fails, and before one that follows a transaction', async () => {
     const { exchanger, rows } = await tap(database.uri);
-    await rows(step(null, "select set_config('app.who', 'mira', false)"));
+    const who = (): Promise<unknown> => rows(step(null, "select current_setting('app.who', true)"));
+    const claim = step(null, "select set_config('app.who', 'mira', false)");
+    await rows(claim);
     exchanger.taint();
     const failed = await exchanger.run([step(null, 'select 1 / 0')]);
     expect(failed.error?.code).toBe('22012');
-    expect(await rows(step(null, "select current_setting('app.who')"))).toEqual([['']]);
+    exchanger.settle();
+    expect(await who()).toEqual([['']]);
+    exchanger.taint();
+    await rows({ ...step(null, 'begin'), begins: true }, claim);
+    expect(await who()).toEqual([['mira']]);
+    await rows(step(null, 'commit'));
+    exchanger.settle();
+    const late = await exchanger.run([step(null, 'select 1 / 0')]);
+    expect(late.error?.code).toBe('22012');
+    expect(await who()).toEqual([['']]);
+  });
+
+  test('that cannot be cleaned serves nobody', async () => {
+    const { exchanger, rows } = await tap(database.uri);
+    exchanger.taint();
+    // a transaction that nobody announced: it has failed when the cleaning comes
+    await exchanger.run([step(null, 'begin'), step(null, 'select 1 / 0')]);
+    await expect(rows(step(null, 'select 1'))).rejects.toThrow(ConnectionLostError);
+    expect(exchanger.idle).toBe(false);
   });
 
   test('stays as it is within a transaction that goes on', async () => {

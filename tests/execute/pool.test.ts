@@ -305,7 +305,7 @@ describe('statements that DDL has outdated', () => {
     authenticated: true,
     prepared: true,
     taints: false,
-    signal: null,
+    departure: null,
     verify: null,
     ...more,
   });
