@@ -22,6 +22,12 @@ export const graphqlSettings = {
     inDatabase: true,
     keepsEmpty: true,
   }),
+  'graphql-extensions': ownSetting(boolean, false, {
+    description:
+      'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, upserts, further operators.',
+    reloadable: true,
+    inDatabase: true,
+  }),
   'graphql-ui': ownSetting(boolean, false, {
     description:
       'Whether browsers that open the path of GraphQL get GraphiQL. `aura dev` serves it, `aura start` only where told to.',

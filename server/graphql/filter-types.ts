@@ -13,6 +13,7 @@ import type { ColumnType, EnumModel, ScalarName } from './column-type.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Table } from './model.ts';
+import type { Reference } from './reference.ts';
 import { SCALARS } from './scalar.ts';
 
 /** The operators of a column's filter. */
@@ -89,8 +90,15 @@ export const createDirectionType = (): GraphQLEnumType =>
     },
   });
 
-/** Makes the filter types of a schema; `enumOf` gives its enums. */
-export function createFilterTypes(enumOf: (model: EnumModel) => GraphQLEnumType): FilterTypes {
+/** What the filters of a schema are made with. */
+export interface FilterSources {
+  readonly enumOf: (model: EnumModel) => GraphQLEnumType;
+  /** The references of a table that it can be filtered and ordered by. */
+  readonly referencesOf: (table: Table) => readonly Reference[];
+}
+
+/** Makes the filter types of a schema. */
+export function createFilterTypes({ enumOf, referencesOf }: FilterSources): FilterTypes {
   const filterIs = new GraphQLEnumType({ name: 'FilterIs', values: { NULL: {}, NOT_NULL: {} } });
   const direction = createDirectionType();
   const filterOf = (
@@ -139,10 +147,25 @@ export function createFilterTypes(enumOf: (model: EnumModel) => GraphQLEnumType)
     if (known) return known;
     const made: GraphQLInputObjectType = new GraphQLInputObjectType({
       name: `${table.name}Filter`,
-      fields: () => tableFilterFields(table, made, ofColumn),
+      fields: () => ({
+        ...relatedFields(referencesOf(table), ofTable, ofRelated),
+        ...tableFilterFields(table, made, ofColumn),
+      }),
     });
     tables.set(table, made);
     return made;
+  };
+  const related = new Map<Table, GraphQLInputObjectType>();
+  const ofRelated = (table: Table): GraphQLInputObjectType => {
+    const known = related.get(table) ?? relatedType(table, ofTable);
+    related.set(table, known);
+    return known;
+  };
+  const orders = new Map<Table, GraphQLInputObjectType>();
+  const orderOf = (table: Table): GraphQLInputObjectType => {
+    const known = orders.get(table) ?? orderType(table, direction, referencesOf, orderOf);
+    orders.set(table, known);
+    return known;
   };
   return {
     filterIs,
@@ -150,7 +173,7 @@ export function createFilterTypes(enumOf: (model: EnumModel) => GraphQLEnumType)
     all: [...scalars.values(), ...lists.values()],
     ofEnum,
     ofTable,
-    orderOf: (table) => orderType(table, direction),
+    orderOf,
   };
 }
 
@@ -184,16 +207,58 @@ function tableFilterFields(
 const isOrdered = ({ type }: { readonly type: ColumnType }): boolean =>
   type.kind !== 'list' && !(type.kind === 'scalar' && type.scalar === 'JSON');
 
-const orderType = (table: Table, direction: GraphQLEnumType): GraphQLInputObjectType =>
+/** Several conditions on the rows that refer to one. */
+const relatedType = (
+  table: Table,
+  ofTable: (table: Table) => GraphQLInputObjectType,
+): GraphQLInputObjectType =>
   new GraphQLInputObjectType({
+    name: `${table.name}RelatedFilter`,
+    description: `Conditions on the \`${table.name}\` records that belong to one`,
+    fields: () => ({
+      some: { type: ofTable(table), description: 'At least one of them matches' },
+      every: { type: ofTable(table), description: 'None of them does not match' },
+      none: { type: ofTable(table), description: 'None of them matches' },
+    }),
+  });
+
+const relatedFields = (
+  references: readonly Reference[],
+  ofTable: (table: Table) => GraphQLInputObjectType,
+  ofRelated: (table: Table) => GraphQLInputObjectType,
+): GraphQLInputFieldConfigMap =>
+  Object.fromEntries(
+    references
+      .filter(({ field }) => isName(field))
+      .map((reference) => {
+        const type = reference.toOne ? ofTable(reference.target) : ofRelated(reference.target);
+        return [reference.field, { type, extensions: means({ kind: 'related', reference }) }];
+      }),
+  );
+
+function orderType(
+  table: Table,
+  direction: GraphQLEnumType,
+  referencesOf: FilterSources['referencesOf'],
+  orderOf: (table: Table) => GraphQLInputObjectType,
+): GraphQLInputObjectType {
+  const columns = table.columns.filter(
+    (column) => column.selectable && isOrdered(column) && isName(column.field),
+  );
+  return new GraphQLInputObjectType({
     name: `${table.name}OrderBy`,
     fields: () =>
-      Object.fromEntries(
-        table.columns
-          .filter((column) => column.selectable && isOrdered(column) && isName(column.field))
-          .map((column) => [
-            column.field,
-            { type: direction, extensions: means({ kind: 'column', column }) },
+      Object.fromEntries([
+        ...referencesOf(table)
+          .filter(({ field, toOne }) => toOne && isName(field))
+          .map((reference) => [
+            reference.field,
+            { type: orderOf(reference.target), extensions: means({ kind: 'related', reference }) },
           ]),
-      ),
+        ...columns.map((column) => [
+          column.field,
+          { type: direction, extensions: means({ kind: 'column', column }) },
+        ]),
+      ]),
   });
+}

@@ -10,16 +10,17 @@ import {
 } from 'graphql';
 import { planLogic } from '../plan/fields.ts';
 import type { PlannedLogic } from '../plan/types.ts';
-import type { Comparison, Logic } from '../request/ast.ts';
+import type { Comparison, Operand } from '../request/ast.ts';
 import type { FilterOperator } from './filter-types.ts';
 import { type Input, itemsOf, membersOf } from './input.ts';
-import { inputMeaningOf } from './meaning.ts';
+import { inputMeaningOf, type Quantifier } from './meaning.ts';
 import type { Table } from './model.ts';
 import { parseNodeId } from './node-id.ts';
 import { type Planner, refusal, slotOf } from './planner.ts';
+import type { Reference } from './reference.ts';
 
 /** Conditions that hold together. */
-export const all = (operator: 'and' | 'or', children: readonly Logic[], negated = false): Logic => {
+const all = (operator: 'and' | 'or', children: readonly PlannedLogic[], negated = false): PlannedLogic => {
   const [only] = children;
   return only !== undefined && children.length === 1 && !negated
     ? only
@@ -55,17 +56,21 @@ function comparisonOf(planner: Planner, operator: FilterOperator, input: Input):
   return { kind: 'quantifiable', operator: 'eq', quantifier: 'any', operand };
 }
 
-const condition = (name: string, comparison: Comparison): Logic => ({
-  kind: 'filter',
-  field: { name, path: [] },
-  negated: false,
-  comparison,
-});
+const condition = (planner: Planner, table: Table, name: string, comparison: Comparison): PlannedLogic =>
+  planLogic(planner.context, table.relation, {
+    kind: 'filter',
+    field: { name, path: [] },
+    negated: false,
+    comparison,
+  });
+
+const equals = (planner: Planner, table: Table, name: string, operand: Operand): PlannedLogic =>
+  condition(planner, table, name, { kind: 'quantifiable', operator: 'eq', quantifier: null, operand });
 
 /**
  * That a row has a key. Throws where the node id is of another table, or has another number of values.
  */
-export function isNode(planner: Planner, table: Table, input: Input): Logic {
+export function isNode(planner: Planner, table: Table, input: Input): PlannedLogic {
   const { schema, relation, key } = parseNodeId(input.value);
   const { name } = table.relation;
   if (schema !== name.schema || relation !== name.name) {
@@ -76,7 +81,7 @@ export function isNode(planner: Planner, table: Table, input: Input): Logic {
   }
   const children = table.key.map(({ column }, index) => {
     const operand = planner.slot((variables) => parseNodeId(input.read(variables)).key[index] ?? null);
-    return condition(column.name, { kind: 'quantifiable', operator: 'eq', quantifier: null, operand });
+    return equals(planner, table, column.name, operand);
   });
   return all('and', children);
 }
@@ -84,7 +89,46 @@ export function isNode(planner: Planner, table: Table, input: Input): Logic {
 const inner = (type: GraphQLInputType): GraphQLInputType =>
   isNonNullType(type) || isListType(type) ? inner(type.ofType) : type;
 
-function filterLogic(planner: Planner, table: Table, type: GraphQLInputObjectType, input: Input): Logic[] {
+/** `some`, `every` and `none` of the rows that refer to this one, or the one row that it refers to. */
+function relatedLogic(
+  planner: Planner,
+  { target, toOne, columns }: Reference,
+  type: GraphQLInputType,
+  input: Input,
+): PlannedLogic[] {
+  planner.touch(target.relation);
+  const of = (filterType: GraphQLInputType, member: Input, quantifier: Quantifier): PlannedLogic[] => {
+    const where = planFilter(planner, target, filterType, member);
+    // all rows fulfil no conditions
+    if (quantifier === 'every' && where.length === 0) return [];
+    return [
+      {
+        kind: 'related',
+        negated: quantifier !== 'some',
+        relation: target.relation.name,
+        alias: planner.alias(),
+        joins: columns.map(([own, other]) => [other, own]),
+        where,
+        refuted: quantifier === 'every',
+      },
+    ];
+  };
+  if (toOne) return of(type, input, 'some');
+  const quantified = inner(type);
+  if (!isInputObjectType(quantified)) return [];
+  const fields = quantified.getFields();
+  return membersOf(input).flatMap(([name, member]) => {
+    const field = fields[name];
+    return field && member.value !== null ? of(field.type, member, name as Quantifier) : [];
+  });
+}
+
+function filterLogic(
+  planner: Planner,
+  table: Table,
+  type: GraphQLInputObjectType,
+  input: Input,
+): PlannedLogic[] {
   const fields = type.getFields();
   return membersOf(input).flatMap(([name, member]) => {
     const field = fields[name];
@@ -93,10 +137,17 @@ function filterLogic(planner: Planner, table: Table, type: GraphQLInputObjectTyp
     switch (meaning.kind) {
       case 'column':
         return membersOf(member).map(([operator, operand]) =>
-          condition(meaning.column.column.name, comparisonOf(planner, operator as FilterOperator, operand)),
+          condition(
+            planner,
+            table,
+            meaning.column.column.name,
+            comparisonOf(planner, operator as FilterOperator, operand),
+          ),
         );
       case 'node id':
         return membersOf(member).map(([, id]) => isNode(planner, table, id));
+      case 'related':
+        return relatedLogic(planner, meaning.reference, field.type, member);
       case 'not': {
         const conditions = filterLogic(planner, table, type, member);
         return conditions.length === 0 ? [] : [all('and', conditions, true)];
@@ -121,10 +172,7 @@ export function planFilter(
 ): PlannedLogic[] {
   const filterType = inner(type);
   if (input === undefined || !isInputObjectType(filterType)) return [];
-  const { context } = planner;
-  return filterLogic(planner, table, filterType, input).map((logic) =>
-    planLogic(context, table.relation, logic),
-  );
+  return filterLogic(planner, table, filterType, input);
 }
 
 /** That columns have the values of inputs. */
@@ -132,12 +180,4 @@ export const planEqualities = (
   planner: Planner,
   table: Table,
   pairs: readonly (readonly [column: string, input: Input])[],
-): PlannedLogic[] =>
-  pairs.map(([name, input]) => {
-    const operand = slotOf(planner, input);
-    return planLogic(
-      planner.context,
-      table.relation,
-      condition(name, { kind: 'quantifiable', operator: 'eq', quantifier: null, operand }),
-    );
-  });
+): PlannedLogic[] => pairs.map(([name, input]) => equals(planner, table, name, slotOf(planner, input)));

@@ -33,7 +33,12 @@ export type FieldMeaning =
 export type InputMeaning =
   | { readonly kind: 'column'; readonly column: TableColumn }
   | { readonly kind: 'node id'; readonly table: Table }
-  | { readonly kind: 'and' | 'or' | 'not' };
+  | { readonly kind: 'and' | 'or' | 'not' }
+  /** Rows of another table: the one, or those for which some, all or none of the conditions hold. */
+  | { readonly kind: 'related'; readonly reference: Reference };
+
+/** What is said of the rows of another table. */
+export type Quantifier = 'some' | 'every' | 'none';
 
 const KEY = 'aura';
 

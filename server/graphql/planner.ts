@@ -20,6 +20,8 @@ export interface Planner {
   readonly scope: SelectionScope;
   /** Puts a value into the next slot. */
   readonly slot: (read: SlotReader) => Extract<Operand, { kind: 'slot' }>;
+  /** A name that no other rows of the statement have. */
+  readonly alias: () => string;
   /** Notes that the statement needs a relation. */
   readonly touch: (relation: Relation) => void;
 }

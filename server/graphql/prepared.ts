@@ -56,6 +56,7 @@ export interface RoleSchemas {
 /** The settings that schemas depend on; as long as they are the same object, so are the schemas. */
 export interface SchemaSettings extends PlanOptions, DocumentLimits {
   readonly graphqlIntrospection: readonly string[];
+  readonly graphqlExtensions: boolean;
   readonly dbPlanCacheSize: number;
 }
 
@@ -143,7 +144,8 @@ function createRoleSchema(
   idOf: (text: string) => number | null,
 ): RoleSchema {
   const model = buildModel(context.catalog, context.role);
-  const schema = buildSchema(model);
+  const { graphqlExtensions } = settings;
+  const schema = buildSchema(model, graphqlExtensions);
   const shown = introspectedModel(model, context.role, settings.graphqlIntrospection);
   let shownSchema = shown === model ? schema : null;
   const operations = new LRUCache<string, Operation>({ max: Math.max(settings.dbPlanCacheSize, 1) });
@@ -152,6 +154,7 @@ function createRoleSchema(
   const prepare = (operation: Operation, variables: Variables): Prepared => {
     const relations = new Set<Relation>();
     const slots: SlotReader[] = [];
+    let aliases = 0;
     const root = planRoot(
       {
         schema,
@@ -161,6 +164,10 @@ function createRoleSchema(
         slot: (read) => {
           slots.push(read);
           return { kind: 'slot', index: slots.length - 1 };
+        },
+        alias: () => {
+          aliases += 1;
+          return `pgrst_related_${aliases}`;
         },
         touch: (relation) => void relations.add(relation),
       },
@@ -175,7 +182,7 @@ function createRoleSchema(
     schema,
     introspected: () => {
       if (shown === null) return null;
-      shownSchema ??= buildSchema(shown);
+      shownSchema ??= buildSchema(shown, graphqlExtensions);
       return shownSchema;
     },
     operationOf: (document, operationName) => {

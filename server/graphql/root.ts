@@ -5,7 +5,6 @@
 import type { GraphQLObjectType, OperationDefinitionNode } from 'graphql';
 import { isObjectType, OperationTypeNode } from 'graphql';
 import type { DocumentStep, RootValue, RowsPlan } from '../plan/document.ts';
-import { planLogic } from '../plan/fields.ts';
 import type { CallPlan } from '../plan/types.ts';
 import { formOf } from './column-type.ts';
 import { isNode, planEqualities } from './filter.ts';
@@ -53,7 +52,7 @@ function nodeValue(planner: Planner, selected: Selected): RootValue {
   if (!input || !table || !isObjectType(type)) {
     throw refusal('Collection referenced by nodeId did not match any known collection');
   }
-  const condition = planLogic(planner.context, table.relation, isNode(planner, table, input));
+  const condition = isNode(planner, table, input);
   const members = planRow(planner, table, type, selectionsOf(selected.nodes));
   return { kind: 'record', record: { ...rowsOf(table, [condition]), members } };
 }

@@ -23,7 +23,7 @@ import { planFilter } from './filter.ts';
 import { argumentsOf, type Input } from './input.ts';
 import { type FieldMeaning, meaningOf } from './meaning.ts';
 import type { Table } from './model.ts';
-import { orderTerms, planKeys, planPosition } from './order.ts';
+import { planOrder, planPosition } from './order.ts';
 import { type Planner, refusal, slotOf } from './planner.ts';
 import type { Reference } from './reference.ts';
 import type { ComputedField } from './routine.ts';
@@ -233,15 +233,18 @@ export function planConnection(
   const cursor = isGiven(before) ? before : after;
   const amount = isGiven(first) ? first : last;
   const most = mostRows(planner, table);
-  const terms = orderTerms(table, input('orderBy'));
-  const filterType = selected.definition.args.find(({ name }) => name === 'filter')?.type;
+  const typeOf = (wanted: string) => selected.definition.args.find(({ name }) => name === wanted)?.type;
+  const [filterType, orderType] = [typeOf('filter'), typeOf('orderBy')];
+  if (!filterType || !orderType) throw new Error(`${selected.definition.name} is no collection`);
+  const order = planOrder(planner, table, orderType, input('orderBy'));
   return {
     ...rows,
-    where: [...rows.where, ...(filterType ? planFilter(planner, table, filterType, input('filter')) : [])],
-    keys: planKeys(table, terms),
+    where: [...rows.where, ...planFilter(planner, table, filterType, input('filter'))],
+    keys: order.keys,
+    orderJoins: order.joins,
     backwards: isGiven(last) || isGiven(before),
     position: isGiven(cursor)
-      ? planPosition(planner, terms, cursor, isGiven(before) ? 'before' : 'after')
+      ? planPosition(planner, order, cursor, isGiven(before) ? 'before' : 'after')
       : null,
     limit: isGiven(amount)
       ? amountOf(planner, isGiven(first) ? 'first' : 'last', amount, most)

@@ -178,10 +178,13 @@ function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): 
   });
 }
 
-function createParts(model: Model): SchemaParts {
+function createParts(model: Model, isExtended: boolean): SchemaParts {
   const enumOf = createEnumTypes();
-  const filters = createFilterTypes(enumOf);
   const references = buildReferences(model);
+  const filters = createFilterTypes({
+    enumOf,
+    referencesOf: (table) => (isExtended ? (references.get(table) ?? []) : []),
+  });
   const node = new GraphQLInterfaceType({
     name: 'Node',
     fields: { nodeId: { type: required(SCALARS.ID), description: 'Retrieves a record by `ID`' } },
@@ -251,9 +254,9 @@ function enumTypes({ model, enumOf, filters }: SchemaParts): GraphQLNamedType[] 
   });
 }
 
-/** Builds the schema of a model. */
-export function buildSchema(model: Model): GraphQLSchema {
-  const parts = createParts(model);
+/** Builds the schema of a model; extended, it has what pg_graphql has not. */
+export function buildSchema(model: Model, isExtended: boolean): GraphQLSchema {
+  const parts = createParts(model, isExtended);
   const roots = createRootFields(parts, buildRoutineFields(model));
   const query = new GraphQLObjectType({
     name: 'Query',

@@ -101,11 +101,25 @@ export type ConnectionValue =
   | { readonly kind: 'total count' }
   | { readonly kind: 'aggregate'; readonly members: readonly Member<AggregateValue>[] };
 
+/** Rows of another relation, at most one a row, whose columns order the rows. */
+export interface OrderJoin {
+  /** As the keys of the order name it. */
+  readonly alias: string;
+  readonly relation: QualifiedName;
+  /** The join whose rows it belongs to; null = the rows themselves. */
+  readonly parent: string | null;
+  /** Pairs [own column, column of the parent's row]. */
+  readonly joins: readonly (readonly [own: string, parent: string])[];
+  /** Those that are needed. */
+  readonly columns: readonly string[];
+}
+
 /** A page of rows, and what there is to say of all of them. */
 export interface ConnectionPlan extends RowsPlan {
   /** The order of the rows; no two rows are equal in all keys. */
   readonly keys: readonly PageKey[];
   /** The page ends with the last row, or before the position, instead of beginning there. */
+  readonly orderJoins: readonly OrderJoin[];
   readonly backwards: boolean;
   readonly position: Position | null;
   readonly limit: Amount;

@@ -189,12 +189,13 @@ function needsOf({ members, backwards, keys }: ConnectionPlan) {
   const asks = (kind: PageInfoValue['kind']): boolean => info.some(({ value }) => value.kind === kind);
   const cursors = asks('start cursor') || asks('end cursor');
   const nodes = edges.flatMap(({ value }) => (value.kind === 'node' ? columnsNeeded(value.members) : []));
-  const byKey =
-    cursors || edges.some(({ value }) => value.kind === 'cursor') ? keys.map(({ field }) => field.name) : [];
+  const byKey = cursors || edges.some(({ value }) => value.kind === 'cursor');
+  const ownKeys = keys.flatMap(({ embedAlias, field }) => (embedAlias === null ? [field.name] : []));
   const more = asks(backwards ? 'has previous page' : 'has next page');
   return {
     page: members.some(({ value }) => value.kind === 'edges' || value.kind === 'page info'),
-    columns: [...new Set([...nodes, ...byKey])].filter((called) => called !== '*'),
+    columns: [...new Set([...nodes, ...(byKey ? ownKeys : [])])].filter((called) => called !== '*'),
+    relatedKeys: byKey,
     whole: nodes.includes('*'),
     more,
     numbered: more || cursors || backwards,
@@ -202,6 +203,23 @@ function needsOf({ members, backwards, keys }: ConnectionPlan) {
 }
 
 type Needs = ReturnType<typeof needsOf>;
+
+/** The rows that the order needs beside those of the collection. */
+const orderJoins = ({ orderJoins: all }: ConnectionPlan, alias: string): Fragment =>
+  join(
+    all.map((each) => {
+      const parent = each.parent ?? alias;
+      const conditions = each.joins.map(
+        ([mine, other]) => sql`${own(each.alias, mine)} = ${own(parent, other)}`,
+      );
+      const columns = list(each.columns.map((called) => own(each.alias, called)));
+      return sql` left join lateral (select ${columns} from ${qualified(each.relation)} ${name(each.alias)}${where(conditions)} limit 1) ${name(each.alias)} on true`;
+    }),
+    nothing,
+  );
+
+/** The name of a key that is no column of the rows. */
+const relatedKey = (index: number): string => `pgrst_key_${index + 1}`;
 
 /** The rows of the page, in the order in which they are walked. */
 function pageRows(plan: ConnectionPlan, needs: Needs, parent: Scope | null, alias: string): Fragment {
@@ -213,11 +231,16 @@ function pageRows(plan: ConnectionPlan, needs: Needs, parent: Scope | null, alia
   ];
   const items = [
     ...needs.columns.map((called) => own(alias, called)),
+    ...keys.flatMap(({ embedAlias, field }, index) =>
+      embedAlias === null || !needs.relatedKeys
+        ? []
+        : [sql`${own(embedAlias, field.name)} as ${name(relatedKey(index))}`],
+    ),
     ...(needs.whole ? [sql`${name(alias)}::${rowTypeOf(source)} as ${name(WHOLE)}`] : []),
   ];
   const most = needs.more ? sql`${amount(limit)} + 1` : amount(limit);
   const skip = offset === null ? nothing : sql` offset ${amount(offset)}`;
-  const rows = sql`select ${list(items)}${from(source, alias, parent)}${and(conditions)}${renderKeyOrder(of, keys, backwards)} limit ${most}${skip}`;
+  const rows = sql`select ${list(items)}${from(source, alias, parent)}${orderJoins(plan, alias)}${and(conditions)}${renderKeyOrder(of, keys, backwards)} limit ${most}${skip}`;
   return needs.numbered
     ? sql`select *, row_number() over () as ${name(NUMBER)} from (${rows}) ${name(alias)}`
     : rows;
@@ -233,7 +256,11 @@ interface PageScope {
 }
 
 const cursorOf = ({ plan, scope }: PageScope): Fragment =>
-  encoded(plan.keys.map(({ field }) => own(scope.alias, field.name)));
+  encoded(
+    plan.keys.map(({ embedAlias, field }, index) =>
+      own(scope.alias, embedAlias === null ? field.name : relatedKey(index)),
+    ),
+  );
 
 const number = ({ scope }: PageScope): Fragment => own(scope.alias, NUMBER);
 
@@ -272,7 +299,9 @@ function isPreceded({ plan, parent, aliases }: PageScope): Fragment {
       inclusive: true,
     });
     const conditions = [...conditionsOf(plan, alias, parent), behind];
-    reasons.push(sql`exists (select 1${from(source, alias, parent)}${and(conditions)})`);
+    reasons.push(
+      sql`exists (select 1${from(source, alias, parent)}${orderJoins(plan, alias)}${and(conditions)})`,
+    );
   }
   return reasons.length === 0 ? sql`false` : sql`count(*) > 0 and (${join(reasons, sql` or `)})`;
 }

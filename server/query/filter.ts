@@ -8,6 +8,7 @@ import type {
   PlannedLogic,
   PlannedOrder,
   QualifiedColumn,
+  RelatedCondition,
 } from '../plan/types.ts';
 import type { Comparison, FullTextOperator, JsonStep, ListOperand, Operand } from '../request/ast.ts';
 import {
@@ -21,6 +22,7 @@ import {
   name,
   nothing,
   parameter,
+  qualified,
   sql,
 } from './sql.ts';
 
@@ -169,6 +171,16 @@ const joinedNullEmbed: NullEmbed = (embedAlias, negated) =>
     ? sql`${name(embedAlias)} is distinct from null`
     : sql`${name(embedAlias)} is not distinct from null`;
 
+/** A condition that is not known to hold counts as one that does not. */
+function related(of: Qualifier, plan: RelatedCondition): Fragment {
+  const own = { schema: null, relation: plan.alias };
+  const conditions = plan.where.map((logic) => condition(own, logic));
+  const held = plan.refuted ? [sql`(${join(conditions, sql` and `)}) is not true`] : conditions;
+  const joins = plan.joins.map(([mine, outer]) => sql`${column(own, mine)} = ${column(of, outer)}`);
+  const exists = sql`exists (select 1 from ${qualified(plan.relation)} ${name(plan.alias)}${where([...joins, ...held])})`;
+  return plan.negated ? sql`not ${exists}` : exists;
+}
+
 /** A condition on the columns of a qualifier. */
 export function condition(
   of: Qualifier,
@@ -177,6 +189,7 @@ export function condition(
 ): Fragment {
   if (logic.kind === 'filter') return filter(of, logic);
   if (logic.kind === 'embed is null') return nullEmbed(logic.embedAlias, logic.negated);
+  if (logic.kind === 'related') return related(of, logic);
   const children = logic.children.map((child) => condition(of, child, nullEmbed));
   const joined = sql`(${join(children, logic.operator === 'and' ? sql` and ` : sql` or `)})`;
   return logic.negated ? sql`not ${joined}` : joined;
