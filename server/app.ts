@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createStreamSlots } from './execute/stream.ts';
+import { loadDocuments } from './graphql/documents.ts';
 import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
 import type { Direct } from './host/http-server.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
@@ -134,7 +135,9 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     requestId: createRequestId(),
   };
   const rest = createRestServer(first.restPrefix, context);
-  const graphql = first.graphqlEnabled ? createGraphqlServer(first.graphqlPrefix, context) : null;
+  const graphql = first.graphqlEnabled
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    : null;
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);

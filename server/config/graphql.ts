@@ -1,7 +1,7 @@
 /**
  * Settings of GraphQL.
  */
-import { boolean, integer, list, textWhere } from './kinds.ts';
+import { boolean, integer, list, text, textWhere } from './kinds.ts';
 import { ownSetting } from './setting.ts';
 
 const isPath = (path: string): boolean => /^(?:\/[\w.~-]+)+$/.test(path);
@@ -27,6 +27,15 @@ export const graphqlSettings = {
       'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, upserts, further operators.',
     reloadable: true,
     inDatabase: true,
+  }),
+  'graphql-documents': ownSetting(text('a path'), null, {
+    description:
+      'A JSON file with trusted documents by their ids, which clients may send in place of the document (`documentId`, or the digest of `extensions.persistedQuery`). It is read at the start.',
+    defaultNote: 'none',
+  }),
+  'graphql-documents-only': ownSetting(boolean, false, {
+    description: 'Whether no other documents are run than those of `graphql-documents`.',
+    reloadable: true,
   }),
   'graphql-ui': ownSetting(boolean, false, {
     description:

@@ -366,6 +366,12 @@ export const codes = {
     'Accept `application/graphql-response+json` or `application/json`.',
   ),
   AURA304: entry(405, 'The method does not serve what is asked for.', 'Send mutations by POST.'),
+  AURA305: entry(400, 'No trusted document has this id.', 'Send the document itself.'),
+  AURA306: entry(
+    403,
+    'Only trusted documents are run, and this is none.',
+    'Add it to the file of `graphql-documents`.',
+  ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),
   PGRST301: entry(

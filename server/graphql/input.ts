@@ -6,12 +6,14 @@
 import {
   type ArgumentNode,
   type GraphQLArgument,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
   isEnumType,
   isInputObjectType,
   isListType,
   isNonNullType,
   Kind,
+  type ObjectValueNode,
   type ValueNode,
   valueFromAST,
 } from 'graphql';
@@ -40,17 +42,13 @@ const leaf = (value: unknown, read: Input['read'], isFixed: boolean): Input => (
 
 const fixed = (value: unknown): Input => leaf(value, () => value, true);
 
-function objectInput(
-  fields: readonly { readonly name: { readonly value: string }; readonly value: ValueNode }[],
-  typeOf: (name: string) => GraphQLInputType | undefined,
-  variables: Variables,
-): Input {
+function objectInput(node: ObjectValueNode, type: GraphQLInputObjectType, variables: Variables): Input {
   const members = new Map<string, Input>();
-  for (const { name, value: node } of fields) {
-    const type = typeOf(name.value);
-    if (!type) continue;
-    const input = inputOf(node, type, variables);
-    if (input.value !== undefined) members.set(name.value, input);
+  for (const { name, type: of, defaultValue } of Object.values(type.getFields())) {
+    const given = node.fields.find((field) => field.name.value === name);
+    const input = given && inputOf(given.value, of, variables);
+    if (input !== undefined && input.value !== undefined) members.set(name, input);
+    else if (defaultValue !== undefined) members.set(name, fixed(defaultValue));
   }
   const read = (from: Variables): unknown =>
     Object.fromEntries([...members].map(([name, input]) => [name, input.read(from)]));
@@ -78,10 +76,7 @@ export function inputOf(node: ValueNode, type: GraphQLInputType, variables: Vari
   if (node.kind === Kind.NULL) return fixed(null);
   if (isListType(type))
     return listInput(node.kind === Kind.LIST ? node.values : [node], type.ofType, variables);
-  if (isInputObjectType(type) && node.kind === Kind.OBJECT) {
-    const fields = type.getFields();
-    return objectInput(node.fields, (name) => fields[name]?.type, variables);
-  }
+  if (isInputObjectType(type) && node.kind === Kind.OBJECT) return objectInput(node, type, variables);
   return fixed(valueFromAST(node, type));
 }
 
@@ -133,6 +128,8 @@ export interface StructureRules {
   readonly isRow: (type: GraphQLInputType) => boolean;
   /** What a leaf's text decides over the plan. */
   readonly ofLeaf: (type: GraphQLInputType, value: unknown) => string;
+  /** What a list of leaves decides. */
+  readonly ofList: (type: GraphQLInputType, values: readonly unknown[]) => string;
 }
 
 /**
@@ -148,7 +145,8 @@ export function structureOf(type: GraphQLInputType, value: unknown, rules: Struc
     const items = value as readonly unknown[];
     const of = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
     if (rules.isRow(of)) return namesOfRows(items as readonly object[]).key;
-    return isInputObjectType(of) ? `[${items.map((item) => structureOf(of, item, rules)).join()}]` : '*';
+    if (isInputObjectType(of)) return `[${items.map((item) => structureOf(of, item, rules)).join()}]`;
+    return rules.ofList(of, items);
   }
   if (!isInputObjectType(type)) return rules.ofLeaf(type, value);
   const fields = type.getFields();

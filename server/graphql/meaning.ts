@@ -12,7 +12,7 @@ export type FieldMeaning =
   | { readonly kind: 'collection'; readonly table: Table }
   | { readonly kind: 'by key'; readonly table: Table }
   | { readonly kind: 'by node id' }
-  | { readonly kind: 'insert' | 'update' | 'delete'; readonly table: Table }
+  | { readonly kind: 'insert' | 'update' | 'update by key' | 'delete'; readonly table: Table }
   | { readonly kind: 'call'; readonly routine: RoutineField }
   // of a row
   | { readonly kind: 'column'; readonly column: TableColumn }

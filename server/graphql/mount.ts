@@ -12,16 +12,17 @@ import type { RequestId } from '../observe/request-id.ts';
 import type { RestContext } from '../rest/context.ts';
 import { observationOf, send } from '../rest/mount.ts';
 import type { Served } from '../rest/route.ts';
+import type { TrustedDocuments } from './documents.ts';
 
 /** Serves one request. Never rejects. */
 type Serve = (incoming: IncomingMessage, departure: Departure, id: string) => Promise<Served>;
 
-async function load(context: RestContext): Promise<Serve> {
+async function load(context: RestContext, documents: TrustedDocuments): Promise<Serve> {
   const [{ serveGraphql }, { createRoleSchemas }] = await Promise.all([
     import('./route.ts'),
     import('./prepared.ts'),
   ]);
-  const own = { ...context, schemas: createRoleSchemas() };
+  const own = { ...context, documents, schemas: createRoleSchemas() };
   return (incoming, departure, id) => serveGraphql(own, incoming, departure, id);
 }
 
@@ -29,6 +30,7 @@ async function load(context: RestContext): Promise<Serve> {
 export function createGraphqlServer(
   path: string,
   context: RestContext & { readonly requestId: RequestId },
+  documents: TrustedDocuments,
 ): Direct {
   let loading: Promise<Serve> | null = null;
   const recycle = (body: Buffer): void => context.pool.recycle(body);
@@ -44,7 +46,7 @@ export function createGraphqlServer(
       outgoing.once('close', () => {
         if (!outgoing.writableFinished) departure.announce();
       });
-      loading ??= load(context);
+      loading ??= load(context, documents);
       const serve = await loading;
       const { answer, role, sql, errorCode } = await serve(incoming, departure, id);
       const bytes = answer.body?.length ?? 0;

@@ -68,7 +68,9 @@ const LONGEST_KEPT = 64 * 1024;
 const MOST_STRUCTURES = 64;
 
 const RULES: StructureRules = {
-  isRow: (type) => isInputObjectType(type) && type.name.endsWith('InsertInput'),
+  isRow: (type) => isInputObjectType(type) && /(?:Insert|UpdateByPk)Input$/.test(type.name),
+  ofList: (type, values) =>
+    getNamedType(type).name.endsWith('ConflictField') ? JSON.stringify(values) : '*',
   ofLeaf: (type, value) => {
     const { name } = getNamedType(type);
     if (name === 'Cursor')

@@ -3,13 +3,15 @@
  * type it is to be answered.
  */
 import { apiError } from '../errors/codes.ts';
+import { documentIdOf } from './documents.ts';
 
 /** The parameters of one operation. */
 export interface GraphqlRequest {
   readonly query: string | null;
+  /** Names a trusted document. */
+  readonly documentId: string | null;
   readonly operationName: string | null;
   readonly variables: Readonly<Record<string, unknown>>;
-  readonly extensions: Readonly<Record<string, unknown>>;
 }
 
 /** The media types of an answer. Only the first one's status says whether the operation was run. */
@@ -32,7 +34,8 @@ function optionalObject(value: unknown, name: string): Readonly<Record<string, u
 
 function requestOf(value: unknown): GraphqlRequest {
   if (!isObject(value)) throw malformed('It is no JSON object.');
-  const { query, operationName, variables, extensions } = value;
+  const { query, operationName, variables, extensions: more, documentId } = value;
+  const extensions = optionalObject(more, 'extensions');
   if (query !== undefined && query !== null && typeof query !== 'string')
     throw malformed('query is no string.');
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') {
@@ -42,7 +45,7 @@ function requestOf(value: unknown): GraphqlRequest {
     query: query ?? null,
     operationName: operationName ?? null,
     variables: optionalObject(variables, 'variables'),
-    extensions: optionalObject(extensions, 'extensions'),
+    documentId: documentIdOf(documentId, extensions),
   };
 }
 
@@ -86,6 +89,7 @@ export function parseQuery(query: string): GraphqlRequest {
   };
   return requestOf({
     query: parameters.get('query') ?? undefined,
+    documentId: parameters.get('documentId') ?? undefined,
     operationName: parameters.get('operationName') || undefined,
     variables: json('variables'),
     extensions: json('extensions'),

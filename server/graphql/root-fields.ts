@@ -9,6 +9,7 @@ import {
   GraphQLNonNull,
 } from 'graphql';
 import { withoutLength } from './column-type.ts';
+import { conflictArgument, updateByKey } from './extension-types.ts';
 import { isName, lowerFirst } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Table } from './model.ts';
@@ -78,7 +79,10 @@ function writes(parts: SchemaParts, table: Table): Fields {
     const objects = new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(types.insertInput)));
     fields[`insertInto${table.name}Collection`] = {
       type: types.insertResponse,
-      args: { objects: { type: objects } },
+      args: {
+        objects: { type: objects },
+        ...(parts.isExtended ? conflictArgument(parts, table) : {}),
+      },
       description: `Adds one or more \`${table.name}\` records to the collection`,
       extensions: means({ kind: 'insert', table }),
     };
@@ -98,6 +102,7 @@ function writes(parts: SchemaParts, table: Table): Fields {
       extensions: means({ kind: 'update', table }),
     };
   }
+  if (table.updatable && parts.isExtended) Object.assign(fields, updateByKey(parts, table));
   if (table.deletable) {
     fields[`deleteFrom${table.name}Collection`] = {
       type: new GraphQLNonNull(types.deleteResponse),

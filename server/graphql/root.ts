@@ -15,7 +15,7 @@ import { type Planner, refusal, type SlotReader } from './planner.ts';
 import type { RoutineField } from './routine.ts';
 import { inputsOf, planArguments, planConnection, planRecord, planRow, type Selected } from './row.ts';
 import { collectFields, selectionsOf } from './selection.ts';
-import { planDelete, planInsert, planUpdate, type WriteLimit } from './write.ts';
+import { planDelete, planInsert, planUpdate, planUpdateByKey, type WriteLimit } from './write.ts';
 
 /** One statement, with what differs between two requests of one structure. */
 export interface PlannedStep {
@@ -110,6 +110,10 @@ function mutationStep(planner: Planner, selected: Selected): PlannedStep {
     }
     case 'update': {
       const { write, ...rest } = planUpdate(planner, meaning.table, selected);
+      return { step: { kind: 'write', write }, routines: [], ...rest };
+    }
+    case 'update by key': {
+      const { write, ...rest } = planUpdateByKey(planner, meaning.table, selected);
       return { step: { kind: 'write', write }, routines: [], ...rest };
     }
     case 'delete': {

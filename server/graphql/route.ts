@@ -24,6 +24,7 @@ import {
   type Outcome,
   refusalOf,
 } from './answer.ts';
+import { documentOf, type TrustedDocuments } from './documents.ts';
 import { introspect } from './introspection.ts';
 import { DocumentError } from './operation.ts';
 import { renderPage } from './page.ts';
@@ -42,6 +43,7 @@ import { runPrepared, type SeenRequest } from './run.ts';
 /** What the route works with. */
 export interface GraphqlContext extends RestContext {
   readonly schemas: RoleSchemas;
+  readonly documents: TrustedDocuments;
 }
 
 interface Trace {
@@ -51,19 +53,16 @@ interface Trace {
 
 /** Runs one operation. Rejects only with what concerns the request as a whole. */
 async function runOperation(
+  trusted: TrustedDocuments,
   scene: Scene,
   roleSchema: RoleSchema,
   seen: SeenRequest,
   request: GraphqlRequest,
   trace: Trace,
 ): Promise<Outcome> {
-  if (request.query === null) {
-    throw apiError('AURA300', 'The request is not a GraphQL request', {
-      details: 'It has no query.',
-      hint: 'Send a JSON object with query and, where needed, variables and operationName.',
-    });
-  }
-  const operation = roleSchema.operationOf(request.query, request.operationName);
+  const { graphqlDocumentsOnly } = scene.settings.config;
+  const document = documentOf(trusted, graphqlDocumentsOnly, request);
+  const operation = roleSchema.operationOf(document, request.operationName);
   if (operation.isMutation && seen.method === 'GET') {
     throw apiError('AURA304', 'Mutations cannot be sent by GET', { headers: { Allow: 'POST' } });
   }
@@ -90,9 +89,10 @@ async function runOperation(
 
 /** A request that is wrong as a whole, or a server that cannot serve it: not an operation that failed. */
 const concernsRequest = ({ code, status }: ApiError): boolean =>
-  status >= 500 || status === 401 || /^AURA(?:30\d|1\d\d|0\d\d)$/.test(code);
+  status >= 500 || status === 401 || /^AURA[013]\d\d$/.test(code);
 
 async function outcomeOf(
+  trusted: TrustedDocuments,
   scene: Scene,
   roleSchema: RoleSchema,
   seen: SeenRequest,
@@ -100,7 +100,7 @@ async function outcomeOf(
   trace: Trace,
 ): Promise<Outcome> {
   try {
-    return await runOperation(scene, roleSchema, seen, request, trace);
+    return await runOperation(trusted, scene, roleSchema, seen, request, trace);
   } catch (error) {
     if (error instanceof DocumentError) return refusalOf(error.errors);
     if (error instanceof GraphQLError) return failureOfDocument(error);
@@ -152,12 +152,12 @@ async function serve(
   const scene: Scene = { context, settings, catalog, identity, departure };
   const roleSchema = context.schemas.of(catalog, settings.config, identity.role);
   if (!Array.isArray(requests)) {
-    return outcomeOf(scene, roleSchema, seen, requests as GraphqlRequest, trace);
+    return outcomeOf(context.documents, scene, roleSchema, seen, requests as GraphqlRequest, trace);
   }
   const outcomes: Outcome[] = [];
   // one after the other: a list must not take more connections than other requests
   for (const request of requests as readonly GraphqlRequest[]) {
-    outcomes.push(await outcomeOf(scene, roleSchema, seen, request, trace));
+    outcomes.push(await outcomeOf(context.documents, scene, roleSchema, seen, request, trace));
   }
   return listOf(outcomes);
 }

@@ -36,6 +36,9 @@ export interface SchemaParts {
   readonly filters: FilterTypes;
   readonly typesOf: (table: Table) => TableTypes;
   readonly enumOf: (model: EnumModel) => GraphQLEnumType;
+  /** The schema has what pg_graphql has not. */
+  readonly isExtended: boolean;
+  readonly conflictAction: GraphQLEnumType;
   readonly node: GraphQLInterfaceType;
   readonly pageInfo: GraphQLObjectType;
   /** The type of a column's or a parameter's value, null allowed. */

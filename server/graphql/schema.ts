@@ -19,6 +19,7 @@ import {
 import { createAggregateType } from './aggregate-type.ts';
 import type { ColumnType } from './column-type.ts';
 import { createEnumTypes } from './enum-type.ts';
+import { createConflictActionType } from './extension-types.ts';
 import { createFilterTypes, type FilterTypes } from './filter-types.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
@@ -225,6 +226,8 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
     filters,
     typesOf,
     enumOf,
+    isExtended,
+    conflictAction: createConflictActionType(),
     node,
     pageInfo,
     valueType,

@@ -2,7 +2,7 @@
  * Mutations that write tables: what is written, of which rows, and what is answered of them.
  */
 import { columnsNeeded, type DocumentWrite, type WrittenValue } from '../plan/document.ts';
-import type { TargetColumn } from '../plan/types.ts';
+import type { InsertPlan, TargetColumn } from '../plan/types.ts';
 import type { ColumnType } from './column-type.ts';
 import { planFilter } from './filter.ts';
 import { type Input, membersOf, namesOfRows, type Variables } from './input.ts';
@@ -55,6 +55,9 @@ const objectJson = (columns: readonly TableColumn[], row: unknown): string => {
   return `{${members.join()}}`;
 };
 
+const rowsJson = (columns: readonly TableColumn[], rows: unknown): string =>
+  `[${(rows as readonly unknown[]).map((row) => objectJson(columns, row)).join()}]`;
+
 /** The columns of fields, in the table's order. */
 const columnsOf = (table: Table, names: readonly string[]): TableColumn[] =>
   table.columns.filter((item) => names.includes(item.field) && fieldColumn(table, item.field) === item);
@@ -83,6 +86,12 @@ function planAnswer(planner: Planner, table: Table, selected: Selected) {
   return { members, returning: needed.includes('*') ? ['*'] : [...new Set(needed)] };
 }
 
+/** What becomes of rows that exist already; null = they are refused. */
+function conflictOf(input: Input | undefined): InsertPlan['conflict'] {
+  const value = input?.value as { fields: readonly string[]; action: 'merge' | 'ignore' } | null | undefined;
+  return value ? { resolution: value.action, columns: value.fields } : null;
+}
+
 /** `insertInto...Collection`. */
 export function planInsert(planner: Planner, table: Table, selected: Selected): PlannedWrite {
   planner.touch(table.relation);
@@ -92,8 +101,7 @@ export function planInsert(planner: Planner, table: Table, selected: Selected): 
   const { names, isMixed } = namesOfRows(rows);
   const columns = columnsOf(table, names);
   const { members, returning } = planAnswer(planner, table, selected);
-  const body: SlotReader = (variables) =>
-    `[${(objects.read(variables) as readonly unknown[]).map((row) => objectJson(columns, row)).join()}]`;
+  const body: SlotReader = (variables) => rowsJson(columns, objects.read(variables));
   return {
     write: {
       mutate: {
@@ -101,7 +109,7 @@ export function planInsert(planner: Planner, table: Table, selected: Selected): 
         relation: table.relation.name,
         columns: columns.map(targetOf),
         bodyIsObject: false,
-        conflict: null,
+        conflict: conflictOf(inputsOf(planner, selected).get('onConflict')),
         conditions: [],
         returning,
         primaryKey: [],
@@ -152,6 +160,40 @@ export function planUpdate(planner: Planner, table: Table, selected: Selected): 
     },
     body: (variables) => objectJson(columns, set.read(variables)),
     atMost: { verb: 'update', most: amountOf(inputs.get('atMost')) },
+  };
+}
+
+/** `update...CollectionByPk`. */
+export function planUpdateByKey(planner: Planner, table: Table, selected: Selected): PlannedWrite {
+  planner.touch(table.relation);
+  const objects = inputsOf(planner, selected).get('objects');
+  const { names, isMixed } = namesOfRows((objects?.value ?? []) as readonly object[]);
+  if (isMixed) {
+    throw refusal(
+      'The objects have different fields',
+      'A field that is not there would have to become null or stay as it is; send them in two updates.',
+    );
+  }
+  const columns = columnsOf(table, names);
+  const written = columns.filter((column) => !table.key.includes(column));
+  if (!objects || written.length === 0) throw refusal('At least one mapping must be provided in each object');
+  const { members, returning } = planAnswer(planner, table, selected);
+  return {
+    write: {
+      mutate: {
+        kind: 'update',
+        relation: table.relation.name,
+        columns: written.map(targetOf),
+        keys: table.key.map(targetOf),
+        bodyIsObject: false,
+        conditions: [],
+        returning,
+        applyDefaults: false,
+      },
+      members,
+    },
+    body: (variables) => rowsJson(columns, objects.read(variables)),
+    atMost: null,
   };
 }
 

@@ -108,3 +108,67 @@ describe('orders by related tables', () => {
     expect(seen).toEqual(['2', '5', '7', '9007199254740993', '3', '4', '1']);
   });
 });
+
+describe('upserts', () => {
+  const upsert = (action: string) => `mutation U($objects: [AuthorInsertInput!]!) {
+    insertIntoAuthorCollection(objects: $objects, onConflict: { fields: [id]${action} }) { affectedCount records { id fullName } }
+  }`;
+  const variables = {
+    objects: [
+      { id: 1, fullName: 'Changed' },
+      { id: 30, fullName: 'New' },
+    ],
+  };
+  const asked = { as: 'authenticated', variables };
+
+  test('change what is there, or leave it', async () => {
+    expect((await library.data(upsert(''), asked)).insertIntoAuthorCollection).toEqual({
+      affectedCount: 2,
+      records: [
+        { id: 1, fullName: 'Changed' },
+        { id: 30, fullName: 'New' },
+      ],
+    });
+    expect((await library.data(upsert(' action: IGNORE'), asked)).insertIntoAuthorCollection).toEqual({
+      affectedCount: 1,
+      records: [{ id: 30, fullName: 'New' }],
+    });
+  });
+
+  test('fields without a unique constraint are refused by PostgreSQL', async () => {
+    const [error] = await library.errors(
+      'mutation { insertIntoAuthorCollection(objects: [{ id: 1, fullName: "x" }], onConflict: { fields: [born] }) { affectedCount } }',
+      { as: 'authenticated' },
+    );
+    expect(error.extensions.code).toBe('42P10');
+  });
+});
+
+describe('updates by key', () => {
+  const query =
+    'mutation U($objects: [BookUpdateByPkInput!]!) { updateBookCollectionByPk(objects: $objects) { affectedCount records { id title price } } }';
+  const send = (objects: unknown) => library.post(query, { as: 'authenticated', variables: { objects } });
+
+  test('change each record by its own object', async () => {
+    const { json } = await send([
+      { id: '1', price: '1.5' },
+      { id: '9007199254740993', price: null },
+      { id: '99', price: '2' },
+    ]);
+    expect(json.data.updateBookCollectionByPk.affectedCount).toBe(2);
+    expect(json.data.updateBookCollectionByPk.records).toEqual(
+      expect.arrayContaining([
+        { id: '1', title: 'Quiet Harbour', price: '1.5000' },
+        { id: '9007199254740993', title: 'Large', price: null },
+      ]),
+    );
+  });
+
+  test('refuse objects of different fields', async () => {
+    const { json } = await send([
+      { id: '1', price: '1' },
+      { id: '2', title: 'x' },
+    ]);
+    expect(json.errors[0].message).toBe('The objects have different fields');
+  });
+});

@@ -203,6 +203,8 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
   AURA302: 'tests/graphql/http.test.ts',
   AURA303: 'tests/graphql/http.test.ts',
   AURA304: 'tests/graphql/http.test.ts',
+  AURA305: 'tests/graphql/documents.test.ts',
+  AURA306: 'tests/graphql/documents.test.ts',
   AURA130: 'tests/rest/conditional.test.ts',
   AURA131: 'tests/rest/conditional.test.ts',
   AURA132: 'tests/rest/conditional.test.ts',
