@@ -28,6 +28,8 @@ export interface Cluster {
   readonly version: string;
   /** The superuser. */
   readonly admin: Connection;
+  /** Makes commits wait so many microseconds longer for the disk. */
+  slowDown(microseconds: number): Promise<void>;
   /** Switches `synchronous_commit` for all sessions, also those that are open. */
   setSynchronousCommit(on: boolean): Promise<void>;
   stop(): Promise<void>;
@@ -70,6 +72,11 @@ export const startCluster = async (): Promise<Cluster> => {
       pid: server.pid,
       version: String(row?.['version']),
       admin,
+      slowDown: async (microseconds) => {
+        await admin.query(`alter system set commit_delay = ${microseconds}`);
+        await admin.query('alter system set commit_siblings = 0');
+        await admin.query('select pg_reload_conf()');
+      },
       setSynchronousCommit: async (on) => {
         await admin.query(`alter system set synchronous_commit = ${on ? 'on' : 'off'}`);
         await admin.query('select pg_reload_conf()');

@@ -4,7 +4,7 @@
  * transaction is one shows by itself: without the role of the first statement the second one is refused.
  */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { SentStatement } from './capture.ts';
@@ -41,6 +41,12 @@ export interface Floor {
 export interface FloorResult {
   readonly transactions: number;
   readonly perSecond: number;
+}
+
+/** Milliseconds of the transactions of a run. */
+export interface FloorLatency {
+  readonly p50: number;
+  readonly p99: number;
 }
 
 /** pgbench 14 or later, from PATH or where Debian keeps it; null = there is none. */
@@ -114,7 +120,8 @@ export const writeFloor = async (
 };
 
 /**
- * Runs a workload's transactions for some seconds.
+ * Runs a workload's transactions for some seconds, by as many clients as the server has connections if none are given,
+ * and keeps a log of them where one is named.
  * @throws Error with pgbench's own words if one fails
  */
 export const runFloor = async (
@@ -123,11 +130,13 @@ export const runFloor = async (
   { files, constants }: Floor,
   seconds: number,
   signal: AbortSignal,
+  { clients = CLIENTS, log }: { readonly clients?: number; readonly log?: string } = {},
 ): Promise<FloorResult> => {
   const { stdout } = await run(
     tool.program,
     [
-      ...['-n', '-M', 'prepared', '-c', String(CLIENTS), '-j', '1', '-T', String(seconds)],
+      ...['-n', '-M', 'prepared', '-c', String(clients), '-j', '1', '-T', String(seconds)],
+      ...(log === undefined ? [] : ['-l', `--log-prefix=${log}`]),
       ...['-h', socketDir, '-p', String(port), '-U', login.user],
       ...files.flatMap((file) => ['-f', file]),
       ...Object.entries(constants).flatMap(([name, value]) => ['-D', `${name}=${value}`]),
@@ -139,4 +148,25 @@ export const runFloor = async (
   const perSecond = Number(/^tps = ([\d.]+)/m.exec(stdout)?.[1]);
   if (!(transactions > 0 && perSecond > 0)) throw new Error(`pgbench said:\n${stdout}`);
   return { transactions, perSecond };
+};
+
+/** The same, with what the log of each transaction tells. */
+export const runFloorLatency = async (
+  tool: FloorTool,
+  cluster: Cluster,
+  floor: Floor,
+  seconds: number,
+  signal: AbortSignal,
+  folder: string,
+): Promise<FloorLatency> => {
+  const log = join(folder, 'pgbench-log');
+  await runFloor(tool, cluster, floor, seconds, signal, { log });
+  const [name] = (await readdir(folder)).filter((file) => file.startsWith('pgbench-log'));
+  if (name === undefined) throw new Error('pgbench has kept no log');
+  const lines = (await readFile(join(folder, name), 'utf8')).trimEnd().split('\n');
+  await rm(join(folder, name));
+  // client, number, microseconds, ...
+  const times = lines.map((line) => Number(line.split(' ')[2]) / 1000).toSorted((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99) };
 };

@@ -12,10 +12,17 @@ export const megabytes = (bytes: number): string => `${whole(bytes / 2 ** 20)} M
 /** A mark that says whether a target was reached. */
 export const mark = (reached: boolean): string => (reached ? '✓' : '✗');
 
-/** A table whose cells but the first of each row are numbers. */
+/** A table whose cells but the first of each row are numbers, in the shape that the formatter gives it. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const align = head.map((_cell, index) => (index === 0 ? '---' : '---:'));
-  return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  const widths = head.map((_cell, at) =>
+    Math.max(3, ...[head, ...rows].map((cells) => cells[at]?.length ?? 0)),
+  );
+  const pad = (text: string, at: number): string =>
+    at === 0 ? text.padEnd(widths[at] ?? 0) : text.padStart(widths[at] ?? 0);
+  const rule = widths.map((width, at) => (at === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [head.map(pad), rule, ...rows.map((cells) => cells.map(pad))]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 };
 
 /** The machine, in words that say nothing of whose it is. */

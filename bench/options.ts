@@ -10,6 +10,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Whether the table goes into README.md. */
   readonly write: boolean;
+  /** Microseconds that a commit waits longer for the disk than this machine's takes. */
+  readonly commitDelay: number;
   /** Whether the server runs under the sampling profiler. */
   readonly profile: boolean;
 }
@@ -22,6 +24,8 @@ export const USAGE = `npm run bench -- [options]
   --seconds N     how long each measurement takes (default 3)
   --rounds N      how often each is repeated, of which the median counts (default 5)
   --write         put the table into bench/README.md
+  --commit-delay N
+                  microseconds that a commit waits longer, as on a slower disk (default 0)
   --profile       run the server under V8's sampling profiler and list where its time went
   --help          this text
 `;
@@ -44,6 +48,7 @@ export const parseOptions = (argv: readonly string[]): BenchOptions | null => {
       seconds: { type: 'string', default: '3' },
       rounds: { type: 'string', default: '5' },
       write: { type: 'boolean', default: false },
+      'commit-delay': { type: 'string', default: '0' },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -61,6 +66,7 @@ export const parseOptions = (argv: readonly string[]): BenchOptions | null => {
     seconds: positive('seconds', values.seconds),
     rounds: positive('rounds', values.rounds),
     write: values.write,
+    commitDelay: Number(values['commit-delay']),
     profile: values.profile,
   };
 };

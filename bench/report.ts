@@ -1,4 +1,5 @@
 /** What was measured, as Markdown: for the terminal and for README.md. */
+import type { FloorLatency } from './floor.ts';
 import { machine, mark, megabytes, places, table, whole } from './markdown.ts';
 import type { AuraResult, CpuShare, FloorMeasure } from './measure.ts';
 import { median } from './median.ts';
@@ -14,9 +15,17 @@ export interface WorkloadResult {
   readonly floor: readonly FloorMeasure[];
 }
 
+/** The floor's small transactions without large ones beside them, and with. */
+export interface MixedFloor {
+  readonly alone: FloorLatency;
+  readonly beside: FloorLatency;
+}
+
 export interface MixedResult {
   readonly unmixed: readonly AuraResult[];
   readonly mixed: readonly AuraResult[];
+  /** One a round; none without pgbench. */
+  readonly floor: readonly MixedFloor[];
 }
 
 /** Bytes of the server that are in memory. */
@@ -95,7 +104,7 @@ const HEAD = [
   'floor µs',
 ] as const;
 
-const renderMixed = ({ unmixed, mixed }: MixedResult): string => {
+const renderMixed = ({ unmixed, mixed, floor }: MixedResult): string => {
   // each round's own, as with the ratios
   const times = median(mixed.map(({ p99 }, round) => p99 / (unmixed[round]?.p99 ?? Number.NaN)));
   const row = (title: string, results: readonly AuraResult[]): readonly string[] => [
@@ -104,14 +113,31 @@ const renderMixed = ({ unmixed, mixed }: MixedResult): string => {
     places(median(results.map(({ p50 }) => p50)), 2),
     places(median(results.map(({ p99 }) => p99)), 2),
   ];
-  return [
-    table(
-      ['point reads', 'requests/s', 'p50 ms', 'p99 ms'],
-      [row('alone', unmixed), row('beside two clients that read 1,000 rows', mixed)],
-    ),
-    '',
+  const rows = [row('alone', unmixed), row('beside two clients that read 1,000 rows', mixed)];
+  const said = [
     `The 99th percentile becomes ${places(times, 2)} times as long; the limit is ${MIXED_LIMIT} ${mark(times <= MIXED_LIMIT)}.`,
-  ].join('\n');
+  ];
+  if (floor.length > 0) {
+    const latencies = (title: string, of: readonly FloorLatency[]): readonly string[] => [
+      title,
+      '-',
+      places(median(of.map(({ p50 }) => p50)), 2),
+      places(median(of.map(({ p99 }) => p99)), 2),
+    ];
+    rows.push(
+      latencies(
+        'the floor alone',
+        floor.map(({ alone }) => alone),
+      ),
+      latencies(
+        'the floor beside two that read 1,000 rows',
+        floor.map(({ beside }) => beside),
+      ),
+    );
+    const own = median(floor.map(({ alone, beside }) => beside.p99 / alone.p99));
+    said.push(`The floor's own becomes ${places(own, 2)} times as long.`);
+  }
+  return [table(['point reads', 'requests/s', 'p50 ms', 'p99 ms'], rows), '', said.join(' ')].join('\n');
 };
 
 const renderMemory = ({ idle, peak, after }: MemoryResult): string =>

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenForInterrupt } from '../server/cli/interrupt.ts';
 import { type Cluster, makeFolder, startCluster } from './cluster.ts';
-import { type FloorTool, findFloorTool } from './floor.ts';
+import { type FloorTool, findFloorTool, runFloor, runFloorLatency } from './floor.ts';
 import { findLoadTool, type Load, type LoadTool } from './load.ts';
 import { writeSection } from './markdown.ts';
 import {
@@ -26,7 +26,13 @@ import { type BenchOptions, MIXED, parseOptions, USAGE } from './options.ts';
 import { type Prepared, prepareWorkloads } from './prepare.ts';
 import { createMeter, type Meter } from './processes.ts';
 import { renderProfile } from './profile.ts';
-import { type MemoryResult, type MixedResult, renderReport, type WorkloadResult } from './report.ts';
+import {
+  type MemoryResult,
+  type MixedFloor,
+  type MixedResult,
+  renderReport,
+  type WorkloadResult,
+} from './report.ts';
 import { startServer, type TestedServer, wireRequest } from './server.ts';
 import { WORKLOADS } from './workloads.ts';
 
@@ -49,6 +55,8 @@ interface Bench {
   readonly meter: Meter;
   readonly floorTool: FloorTool | null;
   readonly lastComment: number;
+  /** For files of the moment. */
+  readonly folder: string;
   readonly signal: AbortSignal;
 }
 
@@ -100,6 +108,7 @@ const measureMixed = async (bench: Bench, point: Loaded, rows: Loaded): Promise<
   const { options, meter, signal } = bench;
   const unmixed: AuraResult[] = [];
   const mixed: AuraResult[] = [];
+  const floor: MixedFloor[] = [];
   await point.load(CONNECTIONS, WARM_UP, signal);
   await rows.load(READERS_OF_ROWS, WARM_UP, signal);
   for (let round = 1; round <= options.rounds; round++) {
@@ -115,8 +124,25 @@ const measureMixed = async (bench: Bench, point: Loaded, rows: Loaded): Promise<
     say(
       `${round}/${options.rounds} mixed: p99 ${alone.p99.toFixed(2)} ms alone, ${beside.p99.toFixed(2)} ms mixed`,
     );
+    const below = await measureMixedFloor(bench, point, rows);
+    if (below !== null) floor.push(below);
   }
-  return { unmixed, mixed };
+  return { unmixed, mixed, floor };
+};
+
+/** The same without Aura: what the machine does to small transactions beside large ones. */
+const measureMixedFloor = async (
+  { options, cluster, floorTool, folder, signal }: Bench,
+  point: Loaded,
+  rows: Loaded,
+): Promise<MixedFloor | null> => {
+  if (floorTool === null) return null;
+  const { seconds } = options;
+  const measure = () => runFloorLatency(floorTool, cluster, point.floor, seconds, signal, folder);
+  const alone = await measure();
+  const readers = runFloor(floorTool, cluster, rows.floor, seconds + 1, signal, { clients: READERS_OF_ROWS });
+  const [beside] = await Promise.all([sleep(300).then(measure), readers]);
+  return { alone, beside };
 };
 
 const addLoad = (
@@ -163,6 +189,7 @@ const run = async (options: BenchOptions, folder: string, signal: AbortSignal): 
   const cluster = await startCluster();
   let server: TestedServer | null = null;
   try {
+    if (options.commitDelay > 0) await cluster.slowDown(options.commitDelay);
     const [found] = await cluster.admin.query('select max(id) as last from comments');
     const lastComment = Number(found?.['last']);
     const wanted = WORKLOADS.filter(
@@ -178,7 +205,7 @@ const run = async (options: BenchOptions, folder: string, signal: AbortSignal): 
     });
     const loaded = await addLoad(tool, server.origin, folder, prepared);
     const meter = createMeter(server.pid, cluster.pid);
-    const bench: Bench = { options, cluster, server, meter, floorTool, lastComment, signal };
+    const bench: Bench = { options, cluster, server, meter, floorTool, lastComment, folder, signal };
     const measured = await measureAll(bench, loaded);
     const { seconds, rounds } = options;
     const report = renderReport({

@@ -5,7 +5,7 @@
  */
 
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   /** Path and query below the REST prefix. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;

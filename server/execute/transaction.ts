@@ -3,6 +3,7 @@
  * Ordinarily that is one trip and PostgreSQL's implicit transaction, which ends with it. An isolation level or
  * a rollback take a BEGIN in the same trip; only what must look at a result before going on takes more.
  */
+import { setImmediate } from 'node:timers/promises';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
@@ -117,7 +118,7 @@ const bodiesOf = (columns: readonly ResultColumn[]): readonly number[] =>
 
 function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
   return {
-    key: task.key === null ? null : `${task.key} ${name}`,
+    key: task.key === null || name === 'main' ? task.key : `${task.key} ${name}`,
     text: statement.text,
     values,
     formats: statement.columns
@@ -348,6 +349,8 @@ export async function withLease<T>(
     departure?.watch(null);
     lease.release(broken);
   }
+  // the others may have been closed with this one: let the pool hear of it
+  await setImmediate();
   return withLease(pool, mode, use, farewells + 1);
 }
 

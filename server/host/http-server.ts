@@ -69,6 +69,19 @@ function rawAnswer(refusal: ApiError): string {
   ].join('\r\n');
 }
 
+/** RFC 3986 section 3.2.2, and a port. */
+const HOST = /^[\w.~%!$&'()*+,;=:[\]-]*$/;
+
+/** What Node lets pass, or would refuse without a word (RFC 9112 section 3.2); null = nothing. */
+function wrongHead({ headers: { host }, httpVersion, url = '' }: IncomingMessage): string | null {
+  if (host === undefined) return httpVersion === '1.1' ? 'The Host header is missing.' : null;
+  if (!HOST.test(host)) return 'The Host header is no host.';
+  const backslash = url.indexOf('\\');
+  if (backslash < 0) return null;
+  const query = url.indexOf('?');
+  return query < 0 || backslash < query ? 'There is a backslash in the path.' : null;
+}
+
 const asResponse = (error: ApiError): Response =>
   new Response(JSON.stringify(error.fields()), {
     status: error.status,
@@ -97,11 +110,9 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
   };
   const server = createServer(serverOptions, (incoming, outgoing) => {
     answers.set(incoming.socket, outgoing);
-    // RFC 9112 section 3.2; Node would refuse it without a word
-    if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') {
-      incoming.socket.end(
-        rawAnswer(apiError('AURA010', NOT_HTTP, { details: 'The Host header is missing.' })),
-      );
+    const wrong = wrongHead(incoming);
+    if (wrong !== null) {
+      incoming.socket.end(rawAnswer(apiError('AURA010', NOT_HTTP, { details: wrong })));
     } else if (direct?.owns(incoming.url ?? '')) {
       direct.serve(incoming, outgoing).catch((error: unknown) => {
         onDefect(error);

@@ -98,9 +98,9 @@ export function createSessionRenderer(): (session: Session) => SessionStatement 
       text = textFor(roleSettings.length, settings.length, readOnly);
       texts.set(key, text);
     }
-    const values = [
-      session.searchPath,
-      ...roleSettings.flat(),
+    const values = [session.searchPath];
+    for (const [name, value] of roleSettings) values.push(name, value);
+    values.push(
       String(session.statementTimeout),
       session.role,
       session.claims,
@@ -108,8 +108,8 @@ export function createSessionRenderer(): (session: Session) => SessionStatement 
       session.path,
       session.headers,
       session.cookies,
-      ...settings.flat(),
-    ];
+    );
+    for (const [name, value] of settings) values.push(name, value);
     return { key, text, values };
   };
 }

@@ -28,8 +28,8 @@ export interface Prepared {
   readonly statements: Statements;
   /** Null = the answer is made whole. */
   readonly stream: PreparedStream | null;
-  /** Names the main statement's text; equal for equal texts. Null = too long to be kept prepared. */
-  readonly id: number | null;
+  /** Names the main statement's text under its role; equal for equal texts. Null = too long to be kept prepared. */
+  readonly key: string | null;
   readonly binary: ReadonlySet<number>;
   readonly verify: ((result: ResultSet) => void) | null;
   readonly headers: PlanHeaders;
@@ -56,8 +56,8 @@ export interface PlannedUnder {
 }
 
 export interface PlanCache {
-  /** The plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
-  readonly get: (under: PlannedUnder, key: string, make: () => Plan) => Planned;
+  /** A role's plan of a shape, made by `make` where it is not there yet. What `make` throws is not kept. */
+  readonly get: (under: PlannedUnder, role: string, shape: string, make: () => Plan) => Planned;
   /** Statements of nested writes. */
   readonly levels: LevelStatements;
 }
@@ -92,7 +92,7 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
     return lastId;
   };
 
-  const prepare = (plan: Plan): Planned => {
+  const prepare = (plan: Plan, role: string): Planned => {
     if (plan.kind === 'allow' || plan.kind === 'root') return { kind: 'info', plan };
     if (plan.kind === 'nested') {
       const answer = renderStatements(plan.answer);
@@ -100,6 +100,7 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
       return { kind: 'nested', plan, statements: answer, id: idOf(answer.main.text), headers };
     }
     const statements = renderStatements(plan);
+    const id = idOf(statements.main.text);
     const stream = plan.kind === 'write' || plan.stream === null ? null : renderStream(plan, plan.stream);
     return {
       kind: 'database',
@@ -107,7 +108,7 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
       statements,
       // its rows have a limit of their own
       stream: stream && { statements: stream, id: idOf(`${stream.rows.text}\0${stream.total?.text}`) },
-      id: idOf(statements.main.text),
+      key: id === null ? null : `${role} ${id}`,
       binary: binaryValues(plan, statements),
       verify: verificationOf(plan),
       headers: planHeaders(plan),
@@ -134,12 +135,13 @@ export function createPlanCache(size: number, now: () => number = Date.now): Pla
 
   return {
     levels: createLevelStatements(size),
-    get: (under, key, make) => {
-      if (size === 0 || key.length > LONGEST_KEPT) return prepare(make());
+    get: (under, role, shape, make) => {
+      if (size === 0 || shape.length > LONGEST_KEPT) return prepare(make(), role);
+      const key = `${role}\0${shape}`;
       const cache = cacheOf(under);
       let planned = cache.get(key);
       if (!planned) {
-        planned = prepare(make());
+        planned = prepare(make(), role);
         cache.set(key, planned);
       }
       return planned;

@@ -88,11 +88,14 @@ export function createSessionOf(
       path: raw.path,
       headers: headersText(raw.headers),
       cookies: cookiesText(raw.headers['cookie']),
-      settings: [
-        ...(timezone === null ? [] : [['timezone', timezone] as const]),
-        ...plan.settings.filter(([name]) => name !== TIMEOUT),
-        ...config.appSettings,
-      ],
+      settings:
+        timezone === null && plan.settings.length === 0
+          ? config.appSettings
+          : [
+              ...(timezone === null ? [] : [['timezone', timezone] as const]),
+              ...plan.settings.filter(([name]) => name !== TIMEOUT),
+              ...config.appSettings,
+            ],
       readOnly: plan.readOnly,
     };
   };

@@ -38,7 +38,7 @@ export const shapeOf = ({ settings }: Scene, raw: RawRequest, body: Body | null 
 export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): Planned {
   const { context, settings, catalog, identity } = scene;
   const { role } = identity;
-  return context.plans.get({ catalog, settings }, `${role}\0${shape.key}`, () =>
+  return context.plans.get({ catalog, settings }, role, shape.key, () =>
     planRequest({ catalog, role, options: settings.config }, parseRequest(raw, shape, settings.options)),
   );
 }
@@ -46,14 +46,14 @@ export function plannedOf(scene: Scene, raw: RawRequest, shape: RequestShape): P
 /** What the database runs for a request. `mostMs` is the time that it has, whatever else may bound it. */
 export function taskOf(scene: Scene, { raw, shape, planned, fill }: Ready, mostMs: number | null): Task {
   const { settings, identity } = scene;
-  const { plan, statements, id, binary } = planned;
+  const { plan, statements, key, binary } = planned;
   const values = { slots: shape.slots, body: shape.body?.content ?? null, offset: shape.range.offset, fill };
   return {
     session: sessionFor(scene, raw, plan, mostMs),
     role: identity.role,
     preRequest: settings.preRequest,
     statements,
-    key: id === null ? null : `${identity.role} ${id}`,
+    key,
     values: bind(statements.main.parameters, values),
     estimateValues: statements.estimate ? bind(statements.estimate.parameters, values) : [],
     binary,

@@ -25,6 +25,9 @@ const FIXTURE = `
     select string_agg(md5(i::text) || ' ☃"\\' || E'\\n', '') from generate_series(1, megabytes * 25000) i
   $$;
   create function api.echo(json) returns json language sql as $$ select $1 $$;
+  create function api.filled(letter text, kilobytes int) returns text stable language sql as $$
+    select repeat(letter, kilobytes * 1024)
+  $$;
   create function api.size(bytea) returns text language sql as $$ select length($1) || ' ' || md5($1) $$;
 `;
 
@@ -369,6 +372,37 @@ describe('large bodies', () => {
     }
     // small ones after large ones are whole, too
     expect((await api.request('GET', '/items')).json).toEqual([{ id: 1, name: 'one' }]);
+  });
+
+  test('share their memory with nobody, however slowly they are read', async () => {
+    const api = await start({ 'db-pool': 3 });
+    const path = (letter: string, kilobytes: number): string =>
+      `/rpc/filled?letter=${letter}&kilobytes=${kilobytes}`;
+    const letters = [...'abcdefghijklmnopqrstuvwx'];
+    // more than what the sockets hold, so that most of it waits in the server
+    const slow = ['UVWX', 'YZAB'].map((word) => {
+      const socket = api.socket();
+      socket.pause();
+      const heads = [...word].map((letter) => `GET /rest/v1${path(letter, 4000)} HTTP/1.1\r\nHost: x\r\n`);
+      socket.write(`${heads.join('\r\n')}Connection: close\r\n\r\n`);
+      return { word, socket };
+    });
+    const sizeOf = (n: number): number => (n % 4 === 0 ? 2100 : 40) + n * 10;
+    for (let round = 0; round < 4; round++) {
+      const answers = await Promise.all(
+        letters.map((letter, n) => api.request('GET', path(letter, sizeOf(n)))),
+      );
+      for (const [n, { json }] of answers.entries()) {
+        expect(json === letters[n]?.repeat(sizeOf(n) * 1024)).toBe(true);
+      }
+    }
+    for (const { word, socket } of slow) {
+      let text = '';
+      for await (const chunk of socket) text += String(chunk);
+      const bodies = [...text.matchAll(/\r\n\r\n"(\w*)"/g)].map(([, body]) => body);
+      expect(bodies.length).toBe(word.length);
+      for (const [n, body] of bodies.entries()) expect(body === word[n]?.repeat(4000 * 1024)).toBe(true);
+    }
   });
 
   test('go to PostgreSQL as they came', async () => {
