@@ -54,7 +54,7 @@ const OPERATIONS: readonly Operation[] = [
     target: 2.5,
     aura: 'query T($id: BigInt!) { tasksCollection(first: 10, filter: { project_id: { eq: $id } }, orderBy: [{ number: AscNullsLast }]) { edges { node { id number title reporter { id handle full_name } commentsCollection { edges { node { id body created_at } } } } } } }',
     postgraphile:
-      'query T($id: BigInt!) { allTasks(first: 10, condition: { projectId: $id }, orderBy: [NUMBER_ASC]) { edges { node { rowId number title personByReporterId { rowId handle fullName } commentsByTaskId { edges { node { rowId body createdAt } } } } } } }',
+      'query T($id: BigInt!) { allTasks(first: 10, condition: { projectId: $id }, orderBy: [NUMBER_ASC]) { edges { node { rowId number title personByReporterId { rowId handle fullName } commentsByTaskIdAndOrganizationId { edges { node { rowId body createdAt } } } } } } }',
     ids: [1, 11],
   },
   {

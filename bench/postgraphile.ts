@@ -37,6 +37,8 @@ const claimsOf = (header) => {
 };
 const pgl = postgraphile({
   extends: [PostGraphileAmberPreset],
+  // it would leave out relations whose foreign key is not indexed whole
+  disablePlugins: ['PgIndexBehaviorsPlugin'],
   pgServices: [makePgService({ connectionString: process.env.URI, schemas: ['public'], poolConfig: { max: 8 } })],
   grafast: {
     explain: false,

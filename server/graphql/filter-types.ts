@@ -12,7 +12,7 @@ import {
 import type { ColumnType, EnumModel, ScalarName } from './column-type.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
-import type { Table } from './model.ts';
+import type { Table, TableColumn } from './model.ts';
 import type { Reference } from './reference.ts';
 import { SCALARS } from './scalar.ts';
 
@@ -33,7 +33,11 @@ export type FilterOperator =
   | 'iregex'
   | 'contains'
   | 'containedBy'
-  | 'overlaps';
+  | 'overlaps'
+  | 'strictlyLeft'
+  | 'strictlyRight'
+  | 'adjacent'
+  | 'search';
 
 const ORDERED: readonly FilterOperator[] = ['eq', 'gt', 'gte', 'in', 'is', 'lt', 'lte', 'neq'];
 
@@ -51,6 +55,32 @@ const OPERATORS: Readonly<Partial<Record<ScalarName, readonly FilterOperator[]>>
   Datetime: ORDERED,
   String: [...ORDERED, 'startsWith', 'like', 'ilike', 'regex', 'iregex'].toSorted() as FilterOperator[],
 };
+
+/** Filters of types that pg_graphql does not filter by, or only by equality. */
+interface ExtendedFilter {
+  readonly name: string;
+  readonly value: ScalarName;
+  readonly operators: readonly FilterOperator[];
+}
+
+const JSON_FILTER: ExtendedFilter = {
+  name: 'JSON',
+  value: 'JSON',
+  operators: ['containedBy', 'contains', 'is'],
+};
+const RANGE_FILTER: ExtendedFilter = {
+  name: 'Range',
+  value: 'Opaque',
+  operators: ['adjacent', 'containedBy', 'contains', 'eq', 'is', 'overlaps', 'strictlyLeft', 'strictlyRight'],
+};
+const SEARCH_FILTER: ExtendedFilter = { name: 'Search', value: 'String', operators: ['is', 'search'] };
+
+/** The further filter of a column, by the name of its type in PostgreSQL. */
+function extendedFilterOf(type: string): ExtendedFilter | null {
+  if (type === 'jsonb') return JSON_FILTER;
+  if (type === 'tsvector') return SEARCH_FILTER;
+  return /^(?:int4|int8|num|date|ts|tstz)(?:multi)?range$/.test(type) ? RANGE_FILTER : null;
+}
 
 const LISTED: readonly ScalarName[] = [
   'Int',
@@ -92,13 +122,15 @@ export const createDirectionType = (): GraphQLEnumType =>
 
 /** What the filters of a schema are made with. */
 export interface FilterSources {
+  /** Columns have operators that pg_graphql does not have. */
+  readonly isExtended: boolean;
   readonly enumOf: (model: EnumModel) => GraphQLEnumType;
   /** The references of a table that it can be filtered and ordered by. */
   readonly referencesOf: (table: Table) => readonly Reference[];
 }
 
 /** Makes the filter types of a schema. */
-export function createFilterTypes({ enumOf, referencesOf }: FilterSources): FilterTypes {
+export function createFilterTypes({ enumOf, referencesOf, isExtended }: FilterSources): FilterTypes {
   const filterIs = new GraphQLEnumType({ name: 'FilterIs', values: { NULL: {}, NOT_NULL: {} } });
   const direction = createDirectionType();
   const filterOf = (
@@ -121,7 +153,12 @@ export function createFilterTypes({ enumOf, referencesOf }: FilterSources): Filt
   const scalars = new Map(
     Object.entries(OPERATORS).map(([name, operators]) => [
       name,
-      filterOf(name, SCALARS[name as ScalarName], operators, false),
+      filterOf(
+        name,
+        SCALARS[name as ScalarName],
+        isExtended && name === 'String' ? [...operators, 'search'] : operators,
+        false,
+      ),
     ]),
   );
   const lists = new Map(
@@ -141,6 +178,15 @@ export function createFilterTypes({ enumOf, referencesOf }: FilterSources): Filt
     if (type.kind === 'scalar') return scalars.get(type.scalar);
     return type.of.kind === 'scalar' ? lists.get(type.of.scalar) : undefined;
   };
+  const extended = new Map<ExtendedFilter, GraphQLInputObjectType>();
+  const ofTableColumn = ({ column, type }: TableColumn): GraphQLInputObjectType | undefined => {
+    const found = isExtended ? extendedFilterOf(column.declaredType) : null;
+    if (found === null) return ofColumn(type);
+    const known = extended.get(found) ?? filterOf(found.name, SCALARS[found.value], found.operators, false);
+    extended.set(found, known);
+    return known;
+  };
+  const idFilter = scalars.get('ID');
   const tables = new Map<Table, GraphQLInputObjectType>();
   const ofTable = (table: Table): GraphQLInputObjectType => {
     const known = tables.get(table);
@@ -149,7 +195,7 @@ export function createFilterTypes({ enumOf, referencesOf }: FilterSources): Filt
       name: `${table.name}Filter`,
       fields: () => ({
         ...relatedFields(referencesOf(table), ofTable, ofRelated),
-        ...tableFilterFields(table, made, ofColumn),
+        ...tableFilterFields(table, made, ofTableColumn, idFilter),
       }),
     });
     tables.set(table, made);
@@ -180,16 +226,17 @@ export function createFilterTypes({ enumOf, referencesOf }: FilterSources): Filt
 function tableFilterFields(
   table: Table,
   own: GraphQLInputObjectType,
-  ofColumn: (type: ColumnType) => GraphQLInputObjectType | undefined,
+  ofColumn: (column: TableColumn) => GraphQLInputObjectType | undefined,
+  idFilter: GraphQLInputObjectType | undefined,
 ): GraphQLInputFieldConfigMap {
   const fields: GraphQLInputFieldConfigMap = {};
   for (const column of table.columns) {
-    const type = ofColumn(column.type);
+    const type = ofColumn(column);
     if (!column.selectable || type === undefined || !isName(column.field)) continue;
     fields[column.field] = { type, extensions: means({ kind: 'column', column }) };
   }
-  const idFilter = ofColumn({ kind: 'scalar', scalar: 'ID' });
-  if (idFilter) fields['nodeId'] ??= { type: idFilter, extensions: means({ kind: 'node id', table }) };
+  if (idFilter && table.key.length > 0)
+    fields['nodeId'] ??= { type: idFilter, extensions: means({ kind: 'node id', table }) };
   fields['and'] ??= {
     type: listOf(own),
     description: 'Returns true only if all its inner filters are true, otherwise returns false',

@@ -36,7 +36,15 @@ const QUANTIFIABLE = {
   regex: 'match',
   iregex: 'imatch',
 } as const;
-const ARRAY = { neq: 'neq', contains: 'cs', containedBy: 'cd', overlaps: 'ov' } as const;
+const ARRAY = {
+  neq: 'neq',
+  contains: 'cs',
+  containedBy: 'cd',
+  overlaps: 'ov',
+  strictlyLeft: 'sl',
+  strictlyRight: 'sr',
+  adjacent: 'adj',
+} as const;
 const PATTERN = { like: 'like', ilike: 'ilike', startsWith: 'starts with' } as const;
 
 const isOf = <T extends object>(operators: T, operator: string): operator is keyof T & string =>
@@ -53,6 +61,7 @@ function comparisonOf(planner: Planner, operator: FilterOperator, input: Input):
   }
   if (isOf(ARRAY, operator)) return { kind: 'simple', operator: ARRAY[operator], operand };
   if (isOf(PATTERN, operator)) return { kind: 'sql pattern', operator: PATTERN[operator], operand };
+  if (operator === 'search') return { kind: 'full-text', operator: 'wfts', language: null, operand };
   return { kind: 'quantifiable', operator: 'eq', quantifier: 'any', operand };
 }
 

@@ -84,7 +84,10 @@ async function runOperation(
   const own = asks
     ? await introspect(roleSchema.introspected(), operation, prepared.entries, variables)
     : { values: new Map<string, string>(), errors: [] };
-  return dataOf(prepared.entries, rows, own.values, own.errors);
+  const outcome = dataOf(prepared.entries, rows, own.values, own.errors);
+  // it is a copy: what it was made of may be used again
+  for (const column of rows.flat()) if (column !== null) scene.context.pool.recycle(column);
+  return outcome;
 }
 
 /** A request that is wrong as a whole, or a server that cannot serve it: not an operation that failed. */

@@ -184,6 +184,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
   const references = buildReferences(model);
   const filters = createFilterTypes({
     enumOf,
+    isExtended,
     referencesOf: (table) => (isExtended ? (references.get(table) ?? []) : []),
   });
   const node = new GraphQLInterfaceType({

@@ -172,3 +172,22 @@ describe('updates by key', () => {
     expect(json.errors[0].message).toBe('The objects have different fields');
   });
 });
+
+test.each([
+  ['period: { contains: "[2020-01-15,2020-01-16)" }', [1]],
+  ['period: { overlaps: "[2020-01-20,2020-02-10)" }', [1, 2]],
+  ['period: { adjacent: "[2020-03-01,2020-04-01)" }', [2]],
+  ['period: { strictlyLeft: "[2020-02-15,2020-04-01)" }', [1]],
+  ['words: { search: "harbour -rain" }', [1]],
+  ['meta: { contains: "{\\"a\\": {}}" }', [1]],
+  ['meta: { containedBy: "{\\"a\\": 2, \\"c\\": 3}" }', [2]],
+])('operators of further types: %s', async (filter, expected) => {
+  const { stockCollection } = await library.data(
+    `{ stockCollection(filter: { ${filter} }) { edges { node { id } } } }`,
+  );
+  expect(stockCollection.edges.map(({ node }: { node: { id: number } }) => node.id)).toEqual(expected);
+});
+
+test('text is searched by words', async () => {
+  expect(await books('filter: { title: { search: "harbour" } }')).toEqual(['1']);
+});

@@ -56,6 +56,17 @@ create table lib.keyless (word text);
 create table lib.partial (id int primary key, open text, closed text);
 insert into lib.partial values (1, 'o', 'c');
 
+create table lib.stock (
+  id int primary key,
+  period daterange,
+  words tsvector,
+  meta jsonb
+);
+insert into lib.stock values
+  (1, '[2020-01-01,2020-02-01)', to_tsvector('english', 'ships in harbours'), '{"a": {"b": 1}}'),
+  (2, '[2020-02-01,2020-03-01)', to_tsvector('english', 'rain at night'), '{"a": 2}');
+grant select on lib.stock to anon;
+
 create view lib.shelf as select b.id as book_id, b.title, a.full_name as author_name from lib.book b join lib.author a on a.id = b.author_id;
 comment on view lib.shelf is '@graphql({"primary_key_columns": ["book_id"], "foreign_keys": [{"local_columns": ["book_id"], "foreign_schema": "lib", "foreign_table": "book", "foreign_columns": ["id"], "foreign_name": "book", "local_name": "shelves"}]})';
 
