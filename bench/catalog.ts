@@ -1,6 +1,7 @@
 /**
  * How long the catalog takes to load and link: 1,000 tables of ten columns with a foreign key each, 2,000 functions,
- * 200 views. Prints milliseconds, medians of several runs on a warm connection and the first run on a cold one.
+ * 200 views. Prints milliseconds, medians of several runs on a warm connection and the first run on a cold one; and how
+ * long that schema takes to be described as OpenAPI, from the catalog to the bytes.
  *
  * node bench/catalog.ts               on a throwaway embedded server
  * TEST_DB_URI=... node bench/catalog.ts    on the server at that superuser's URI, in a database of its own
@@ -10,8 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CatalogQuery, loadCatalog } from '../server/catalog/load.ts';
 import { renderCatalog } from '../server/catalog/render.ts';
+import type { Catalog } from '../server/catalog/types.ts';
 import { visibleTo } from '../server/catalog/visible.ts';
 import { startEmbedded } from '../server/embedded.ts';
+import { renderOpenApi } from '../server/openapi/document.ts';
+import { type ApiModel, buildModel } from '../server/openapi/model.ts';
+import { renderSwagger } from '../server/openapi/swagger.ts';
 import { connectCatalog } from '../tests/catalog/connect.ts';
 import { makeLargeSchema } from '../tests/catalog/large.ts';
 import { median } from './median.ts';
@@ -48,6 +53,38 @@ const timeLoad = async (query: CatalogQuery): Promise<{ total: number; database:
   return { total: performance.now() - start, database };
 };
 
+/** The documents of a schema, as anon sees it, without the cache. */
+const documentsOf = (catalog: Catalog): readonly (readonly [name: string, describe: () => object])[] => {
+  const [schema = ''] = catalog.schemas;
+  const model = (): ApiModel =>
+    buildModel(catalog, { role: 'anon', schema, followPrivileges: true, requireRls: 'off' });
+  const version = '0';
+  const address = { scheme: 'http', host: 'localhost:3000', path: '/' } as const;
+  return [
+    [
+      'OpenAPI 3.1, once     ',
+      () =>
+        renderOpenApi(model(), {
+          version,
+          serverUrl: '/',
+          rootUrl: '/',
+          asksForToken: false,
+          addPaths: () => [],
+        }),
+    ],
+    [
+      'Swagger 2.0, once     ',
+      () => renderSwagger(model(), { version, address, asksForToken: false, searchPath: [schema] }),
+    ],
+  ];
+};
+
+const timeDescription = (describe: () => object): { time: number; bytes: number } => {
+  const start = performance.now();
+  const bytes = Buffer.from(JSON.stringify(describe())).length;
+  return { time: performance.now() - start, bytes };
+};
+
 const measure = async (uri: string): Promise<void> => {
   const setup = await connectCatalog(uri);
   for (const role of ['anon', 'authenticated', 'service_role']) {
@@ -82,6 +119,13 @@ const measure = async (uri: string): Promise<void> => {
   console.log(`load and link, used connection  ${ms(median(warm))}`);
   console.log(`  of it until answered          ${ms(median(answered))}`);
   console.log(`narrowing to a role, once       ${ms(narrowed)}`);
+  for (const [name, describe] of documentsOf(catalog)) {
+    const times = Array.from({ length: RUNS }, () => timeDescription(describe));
+    const [first] = times;
+    const size = (first?.bytes ?? 0) / 1e6;
+    const middle = median(times.map(({ time }) => time));
+    console.log(`${name}          ${ms(middle)} (first ${ms(first?.time ?? 0)}), ${size.toFixed(1)} MB`);
+  }
   console.log(
     `rendered as JSON                ${(JSON.stringify(renderCatalog(catalog)).length / 1e6).toFixed(1)} MB`,
   );

@@ -25,6 +25,8 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
+import { createReference } from './openapi/reference.ts';
+import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createReloader, type Reloader } from './reload.ts';
@@ -97,12 +99,19 @@ function createHolder(pool: Pool, config: () => Config, observe: Observe): Catal
   return holder;
 }
 
-/**
- * Makes the server's rooms under a configuration, which the database may add to at the start.
- * @param isLive whether the API's own server accepts connections
- * @param quiet leaves out of the log what goes as it should
- */
-export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet = false): App {
+export interface AppOptions {
+  /** Whether the API's own server accepts connections. */
+  readonly isLive: () => boolean;
+  /** Aura's. */
+  readonly version: string;
+  /** Whether the log leaves out what goes as it should. */
+  readonly quiet: boolean;
+  /** A key that is no secret, filled in on the page at /docs; null = none. */
+  readonly docsKey: string | null;
+}
+
+/** Makes the server's rooms under a configuration, which the database may add to at the start. */
+export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
   const readers: Observe[] = [];
   const observe = fanOut(readers);
@@ -124,6 +133,10 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -131,6 +144,7 @@ export function createApp(loadConfig: LoadConfig, isLive: () => boolean, quiet =
     streams: createStreamSlots(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
+    describe: createDescriber(version, () => []),
     observe,
     requestId: createRequestId(),
   };

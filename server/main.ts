@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly version: string;
   /** Whether the log leaves out what goes as it should. */
   readonly quiet?: boolean;
+  /** A key that is no secret, filled in on the page at /docs. */
+  readonly docsKey?: string | null;
 }
 
 function judge(findings: readonly StartFinding[], app: App): void {
@@ -98,11 +100,16 @@ function reloadOnSignals(app: App): () => void {
  */
 export async function serve(
   loadConfig: LoadConfig,
-  { checked, version, quiet }: ServeOptions,
+  { checked, version, quiet, docsKey }: ServeOptions,
 ): Promise<Running> {
   const drains: Drain[] = [];
   let api: readonly Server[] = [];
-  const app = createApp(loadConfig, () => api.length > 0 && api.every(({ listening }) => listening), quiet);
+  const app = createApp(loadConfig, {
+    isLive: () => api.length > 0 && api.every(({ listening }) => listening),
+    version,
+    quiet: quiet ?? false,
+    docsKey: docsKey ?? null,
+  });
   app.observe({ kind: 'starting', version });
   try {
     if (checked) judge(checkConfig(app.config()), app);

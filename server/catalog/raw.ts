@@ -16,6 +16,7 @@ export interface RawCatalog {
   readonly schemas: readonly RawSchema[];
   readonly relations: readonly RawRelation[];
   readonly columns: readonly RawColumn[];
+  readonly checks: readonly RawCheck[];
   readonly keys: readonly RawKey[];
   readonly foreign_keys: readonly RawForeignKey[];
   readonly view_columns: readonly RawViewColumn[];
@@ -26,8 +27,8 @@ export interface RawCatalog {
   readonly media_handlers: readonly RawMediaHandler[];
   readonly roles: readonly RawRole[];
   readonly enums: readonly RawEnum[];
-  readonly publications: readonly RawPublication[];
   readonly types: readonly RawType[];
+  readonly publications: readonly RawPublication[];
   readonly unique_indexes: readonly RawUniqueIndex[];
 }
 
@@ -49,6 +50,7 @@ export interface RawRelation {
   readonly security_invoker: boolean;
   /** Bits: 4 update, 8 insert, 16 delete. */
   readonly writes: number;
+  readonly fills_rows: boolean;
   readonly acl: RawAcl;
 }
 
@@ -67,6 +69,12 @@ export interface RawColumn {
   /** The enum type that the column holds, through domains. */
   readonly enum: RawId | null;
   readonly acl: RawAcl | null;
+}
+
+export interface RawCheck {
+  readonly relation: RawId;
+  readonly position: number;
+  readonly expression: string;
 }
 
 export interface RawKey {
@@ -116,11 +124,11 @@ export interface RawRoutine {
   readonly default_texts: readonly (string | null)[] | null;
   readonly returns_set: boolean;
   readonly rows: number;
-  readonly result_type: string;
   readonly result_schema: string;
   readonly result_name: string;
   readonly result_is_row: boolean;
   readonly result_is_domain: boolean;
+  readonly result_type: string;
   readonly volatility: 'i' | 's' | 'v';
   readonly variadic: boolean;
   readonly security_definer: boolean;
@@ -169,26 +177,32 @@ export interface RawRole {
 
 export interface RawEnum {
   readonly id: RawId;
+  readonly type: string;
+  readonly comment: string | null;
   readonly schema: string;
   readonly name: string;
+  readonly acl: RawAcl;
   readonly labels: readonly string[];
+}
+
+/** A domain, which has a base, or a composite type. */
+export interface RawType {
+  readonly name: string;
+  readonly schema: string;
+  readonly comment: string | null;
+  readonly base: string | null;
+  readonly not_null: boolean;
+  readonly checks: readonly string[];
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly comment: string | null;
+  }[];
 }
 
 export interface RawPublication {
   readonly name: string;
   readonly tables: readonly RawId[];
-}
-
-export interface RawType {
-  /** As `format_type` prints it. */
-  readonly type: string;
-  readonly schema: string;
-  readonly name: string;
-  readonly kind: 'e' | 'c' | 'd';
-  /** What a domain is over. */
-  readonly base: string | null;
-  readonly comment: string | null;
-  readonly acl: RawAcl;
 }
 
 export interface RawUniqueIndex {

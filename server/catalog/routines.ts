@@ -4,7 +4,7 @@
  */
 import type { GrantReader } from './grants.ts';
 import type { RawRoutine } from './raw.ts';
-import type { Routine, RoutineParameter } from './types.ts';
+import type { Routine, RoutineParameter, RoutineResult } from './types.ts';
 
 /** Types that a request's whole body can be, and so the only parameter even if it has no name. */
 const BODY_TYPES: ReadonlySet<string> = new Set(['bytea', 'json', 'jsonb', 'text', 'xml']);
@@ -33,9 +33,10 @@ export const buildRoutine = (raw: RawRoutine, readGrants: GrantReader): Routine 
       kind: isComposite ? 'composite' : 'scalar',
       setOf: raw.returns_set,
       toOne: !raw.returns_set || raw.rows === 1,
-      declaredType: raw.result_type,
       type: { schema: raw.result_schema, name: raw.result_name },
       isDomain: isComposite && raw.result_is_domain,
+      declaredType: raw.result_type,
+      outputs: buildOutputs(raw),
     },
     volatility: VOLATILITIES[raw.volatility],
     variadic: raw.variadic,
@@ -62,6 +63,12 @@ const buildParameters = (raw: RawRoutine): readonly RoutineParameter[] => {
     variadic: mode === 'v',
   }));
 };
+
+const buildOutputs = (raw: RawRoutine): RoutineResult['outputs'] =>
+  raw.types.flatMap((type, i) => {
+    const mode = raw.modes?.[i] ?? 'i';
+    return mode === 'o' || mode === 'b' || mode === 't' ? [{ name: raw.names?.[i] ?? '', type }] : [];
+  });
 
 const isCallable = (parameters: readonly RoutineParameter[]): boolean => {
   const [first] = parameters;

@@ -25,8 +25,8 @@ export interface Catalog {
   readonly roles: ReadonlyMap<string, Role>;
   /** Enums of any schema, keyed by nameKey; labels in order. */
   readonly enums: ReadonlyMap<string, readonly string[]>;
-  /** Types that users made, of any schema, keyed by the name that `format_type` prints. */
-  readonly userTypes: ReadonlyMap<string, UserType>;
+  /** Types that users defined, of any schema, keyed by the text that stands for them as a type: `public.email`. */
+  readonly types: ReadonlyMap<string, NamedType>;
   /** Publications by name, with the exposed tables they hold. */
   readonly publications: ReadonlyMap<string, Publication>;
   /** Schema comments by schema name (exposed schemas only; absent = none). */
@@ -50,6 +50,8 @@ export interface Relation {
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;
+  /** A trigger before each row's insert may fill in what a request leaves out. */
+  readonly fillsRows: boolean;
   /** Names of the primary key's columns, sorted by name; a view has those it shows of its base table. Empty = none. */
   readonly primaryKey: readonly string[];
   /** Columns of its own primary key, in the key's order. Empty = none, or a view. */
@@ -84,8 +86,45 @@ export interface Column {
   readonly identity: 'always' | 'by default' | null;
   /** Labels where the type is an enum (or a domain over one), else empty. */
   readonly enumLabels: readonly string[];
+  /** Expressions of the check constraints that speak of this column alone, as PostgreSQL prints them. */
+  readonly checks: readonly string[];
   /** Grants on the column itself, beyond those on the relation. */
   readonly grants: readonly Grant[];
+}
+
+/** A type that a user defined. Types are named by the text that PostgreSQL prints for them, with their schema. */
+export type NamedType =
+  | {
+      readonly kind: 'enum';
+      readonly schema: string;
+      readonly name: string;
+      /** Who may use it. */
+      readonly grants: readonly Grant[];
+      readonly comment: string | null;
+      readonly labels: readonly string[];
+    }
+  | {
+      readonly kind: 'domain';
+      readonly schema: string;
+      readonly comment: string | null;
+      /** With its length. */
+      readonly base: string;
+      readonly notNull: boolean;
+      /** As PostgreSQL prints them, with `VALUE` for the value. */
+      readonly checks: readonly string[];
+    }
+  | {
+      readonly kind: 'composite';
+      readonly schema: string;
+      readonly comment: string | null;
+      readonly attributes: readonly Attribute[];
+    };
+
+/** An attribute of a composite type. */
+export interface Attribute {
+  readonly name: string;
+  readonly type: string;
+  readonly comment: string | null;
 }
 
 /** A function over one row of a relation that does not return a set: `select=full_name` calls it. */
@@ -203,12 +242,14 @@ export interface RoutineResult {
   readonly setOf: boolean;
   /** At most one row, as the function declares (`rows 1`) or because it returns no set. */
   readonly toOne: boolean;
-  /** The returned type as `format_type` prints it. */
-  readonly declaredType: string;
   /** The returned type; of a table's row type the table's name. */
   readonly type: QualifiedName;
   /** A domain over a composite type. */
   readonly isDomain: boolean;
+  /** The type as it is declared, domains included: `public.email`, `text[]`, `record`. */
+  readonly declaredType: string;
+  /** What OUT, INOUT and TABLE parameters make of the result; empty = there are none. */
+  readonly outputs: readonly { readonly name: string; readonly type: string }[];
 }
 
 /** An implicit cast by function between a domain and json or text. */
@@ -217,16 +258,6 @@ export interface Representation {
   readonly targetType: string;
   /** The cast function as `regproc` prints it under an empty search path (quoted where needed). */
   readonly function: string;
-}
-
-/** A type that a user made. */
-export interface UserType {
-  readonly name: QualifiedName;
-  readonly kind: 'enum' | 'composite' | 'domain';
-  /** What a domain is over, as `format_type` prints it. */
-  readonly base: string | null;
-  readonly comment: string | null;
-  readonly grants: readonly Grant[];
 }
 
 /** The key of `Catalog.representations`. */

@@ -39,6 +39,30 @@ export const visibleTo = (catalog: Catalog, role: string): Catalog => {
   return narrowed;
 };
 
+/** What a role may do with one column. */
+export interface ColumnAccess {
+  readonly select: boolean;
+  readonly insert: boolean;
+  readonly update: boolean;
+}
+
+/** The privileges of `role` on columns, for relations as the catalog or `visibleTo` has them. */
+export const columnAccessOf = (
+  catalog: Catalog,
+  role: string,
+): ((relation: Relation, column: Column) => ColumnAccess) => {
+  const known = catalog.roles.get(role);
+  if (known?.superuser === true) return () => ({ select: true, insert: true, update: true });
+  const { may } = createJudge(catalog, known);
+  const has = (relation: Relation, column: Column, privilege: string): boolean =>
+    may(relation.grants, privilege) || may(column.grants, privilege);
+  return (relation, column) => ({
+    select: has(relation, column, 'SELECT'),
+    insert: has(relation, column, 'INSERT'),
+    update: has(relation, column, 'UPDATE'),
+  });
+};
+
 /** Whether the role has one of some privileges by a list of grants. */
 export interface Judge {
   readonly may: (grants: readonly Grant[], ...privileges: readonly string[]) => boolean;

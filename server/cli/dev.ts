@@ -139,6 +139,7 @@ const printBanner = async (
         places: [
           ['REST', restUrl],
           ...(config.graphqlEnabled ? [['GraphQL', origin + config.graphqlPrefix] as const] : []),
+          ...(config.docsEnabled ? [['docs', `${origin}/docs`] as const] : []),
           ['health', `${origin}/health`],
           ['database', database.shownUri],
         ],
@@ -210,7 +211,8 @@ export const runDev = async (options: DevOptions, context: DevContext): Promise<
     await applyFolder(project, database, context, said);
     signal.throwIfAborted();
     steps.begin('Starting the API');
-    const running = await context.serve(settings.load, { checked: false, quiet: true });
+    const docsKey = settings.keys?.anon ?? null;
+    const running = await context.serve(settings.load, { checked: false, quiet: true, docsKey });
     undo.push(running.close);
     const unwatch = project.watch(createUpdater(project, database, settings.config, context, said));
     undo.push(async () => unwatch());

@@ -10,9 +10,9 @@ export interface Running {
 /**
  * Starts the server and resolves once it answers. The configuration is loaded anew, with what the database says,
  * whenever a reload is asked for. `checked`: refuse what a production server must not have; `quiet`: log only what is
- * amiss.
+ * amiss; `docsKey`: a key that is no secret, filled in on the page at /docs.
  */
 export type Serve = (
   load: LoadConfig,
-  options: { readonly checked: boolean; readonly quiet: boolean },
+  options: { readonly checked: boolean; readonly quiet: boolean; readonly docsKey: string | null },
 ) => Promise<Running>;

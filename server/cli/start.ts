@@ -20,7 +20,7 @@ const load =
  * @throws ConfigError with everything that is wrong with the settings
  */
 export const runStart = async (options: StartOptions, serve: Serve, asked: Promise<void>): Promise<void> => {
-  const running = await serve(load(options), { checked: true, quiet: false });
+  const running = await serve(load(options), { checked: true, quiet: false, docsKey: null });
   await asked;
   await running.close();
 };

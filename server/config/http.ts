@@ -145,11 +145,18 @@ export const httpSettings = {
     },
   ),
   'openapi-version': ownSetting(choice(['3.1', '2.0']), '3.1', {
-    description: "The version of the OpenAPI document: 3.1, or PostgREST's 2.0 (Swagger).",
+    description:
+      "The version of the OpenAPI document for clients that accept any (`*/*`, `application/json`): 3.1, or PostgREST's 2.0 (Swagger). By the names of their media types both can be had either way. In a Supabase project folder the default is 2.0.",
+    reloadable: true,
+  }),
+  'docs-enabled': ownSetting(boolean, false, {
+    description:
+      'Whether `/docs` serves an interactive reference of the API, made of the OpenAPI document. `aura dev` turns it on unless it is told otherwise.',
     reloadable: true,
   }),
   'openapi-security-active': setting(boolean, false, {
-    description: 'Whether the OpenAPI document asks for a token.',
+    description:
+      'Whether the OpenAPI document says that a token is needed. That of version 3.1 has the ways to send one in any case, and says so by itself where there is no `db-anon-role`.',
     reloadable: true,
     inDatabase: true,
   }),

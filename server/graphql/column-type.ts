@@ -2,7 +2,7 @@
  * Types of PostgreSQL as types of GraphQL (pg_graphql's documentation, "Custom Scalars"): which scalar or enum a
  * column, parameter or result has, and the form in which its value becomes JSON.
  */
-import type { Catalog, UserType } from '../catalog/types.ts';
+import type { Catalog, NamedType } from '../catalog/types.ts';
 import { nameKey } from '../names.ts';
 import type { ValueForm } from '../plan/document.ts';
 import { directiveOf, flagIn, textIn, textMapIn } from './directive.ts';
@@ -72,11 +72,12 @@ export type TypeOf = (type: string) => ColumnType | null;
 export const inflects = (catalog: Catalog, schema: string): boolean =>
   flagIn(directiveOf(catalog.schemaComments.get(schema) ?? null), 'inflect_names') === true;
 
-function enumModel(catalog: Catalog, type: UserType): EnumModel {
-  const { schema, name } = type.name;
+type EnumType = Extract<NamedType, { kind: 'enum' }>;
+
+function enumModel(catalog: Catalog, type: EnumType): EnumModel {
+  const { schema, name, labels } = type;
   const directive = directiveOf(type.comment);
   const mappings = textMapIn(directive, 'mappings');
-  const labels = catalog.enums.get(nameKey(schema, name)) ?? [];
   return {
     schema,
     name: textIn(directive, 'name') ?? typeName(name, inflects(catalog, schema)),
@@ -100,10 +101,10 @@ export function createTypeOf(catalog: Catalog): TypeOf {
     const name = parts?.[3]?.replaceAll('""', '"') ?? parts?.[4] ?? '';
     return relationTypes.has(nameKey(schema, name));
   };
-  const ofUser = (key: string, type: UserType): ColumnType | null => {
+  const ofUser = (key: string, type: NamedType): ColumnType | null => {
     if (type.kind === 'composite') return null;
-    if (type.kind === 'domain' && type.base?.endsWith('[]')) return null;
-    if (type.kind === 'enum' && catalog.schemas.includes(type.name.schema)) {
+    if (type.kind === 'domain' && type.base.endsWith('[]')) return null;
+    if (type.kind === 'enum' && catalog.schemas.includes(type.schema)) {
       const known = enums.get(key) ?? enumModel(catalog, type);
       enums.set(key, known);
       if (isNameable(known)) return { kind: 'enum', enum: known };
@@ -119,7 +120,7 @@ export function createTypeOf(catalog: Catalog): TypeOf {
     if (NONE.has(type)) return null;
     const scalar = SCALARS.get(type);
     if (scalar !== undefined) return { kind: 'scalar', scalar };
-    const user = catalog.userTypes.get(type);
+    const user = catalog.types.get(type);
     if (user) return ofUser(type, user);
     if (isRow(type)) return null;
     return { kind: 'scalar', scalar: /(?:^|\.)citext$/.test(type) ? 'String' : 'Opaque' };

@@ -43,7 +43,7 @@ const isEnumType = (type: ColumnType): boolean =>
 
 /** Enums, of whatever schema, are neither taken nor given by functions. */
 const isEnumName = (model: Model, type: string): boolean =>
-  model.catalog.userTypes.get(withoutLength(type).replace(/\[\]$/, ''))?.kind === 'enum';
+  model.catalog.types.get(withoutLength(type).replace(/\[\]$/, ''))?.kind === 'enum';
 
 function argumentsOf(model: Model, routine: Routine): readonly RoutineArgument[] | null {
   const inflect = inflects(model.catalog, routine.name.schema);
@@ -52,7 +52,7 @@ function argumentsOf(model: Model, routine: Routine): readonly RoutineArgument[]
     const type = model.typeOf(parameter.type);
     const unnamed = parameter.name === '' || parameter.variadic;
     if (unnamed || type === null || isEnumType(type) || isEnumName(model, parameter.type)) return null;
-    const base = model.catalog.userTypes.get(withoutLength(parameter.type));
+    const base = model.catalog.types.get(withoutLength(parameter.type));
     if (base?.kind === 'composite') return null;
     const name = lowerFirst(typeName(parameter.name, inflect));
     if (!isName(name)) return null;

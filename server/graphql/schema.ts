@@ -248,9 +248,9 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
 
 /** Enums of the exposed schemas, whether a column has them or not. */
 function enumTypes({ model, enumOf, filters }: SchemaParts): GraphQLNamedType[] {
-  return [...model.catalog.userTypes].flatMap(([key, type]) => {
+  return [...model.catalog.types].flatMap(([key, type]) => {
     const { may, mayUse } = model.judge;
-    if (type.kind !== 'enum' || !mayUse(type.name.schema) || !may(type.grants, 'USAGE')) return [];
+    if (type.kind !== 'enum' || !mayUse(type.schema) || !may(type.grants, 'USAGE')) return [];
     const found = model.typeOf(key);
     if (found?.kind !== 'enum') return [];
     const own = enumOf(found.enum);

@@ -82,10 +82,21 @@ function wrongHead({ headers: { host }, httpVersion, url = '' }: IncomingMessage
   return query < 0 || backslash < query ? 'There is a backslash in the path.' : null;
 }
 
+const headersOf = ({ code }: ApiError) => ({
+  'Content-Type': TYPE,
+  'Proxy-Status': `PostgREST; error=${code}`,
+});
+
+/** Node leaves the body out where the method is HEAD. */
+function refuse(outgoing: ServerResponse, error: ApiError): void {
+  outgoing.writeHead(error.status, { ...headersOf(error), Connection: 'close' });
+  outgoing.end(JSON.stringify(error.fields()));
+}
+
 const asResponse = (error: ApiError): Response =>
   new Response(JSON.stringify(error.fields()), {
     status: error.status,
-    headers: { 'Content-Type': TYPE, 'Proxy-Status': `PostgREST; error=${error.code}` },
+    headers: headersOf(error),
   });
 
 /** Makes a server; it does not listen yet. */
@@ -112,7 +123,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     answers.set(incoming.socket, outgoing);
     const wrong = wrongHead(incoming);
     if (wrong !== null) {
-      incoming.socket.end(rawAnswer(apiError('AURA010', NOT_HTTP, { details: wrong })));
+      refuse(outgoing, apiError('AURA010', NOT_HTTP, { details: wrong }));
     } else if (direct?.owns(incoming.url ?? '')) {
       direct.serve(incoming, outgoing).catch((error: unknown) => {
         onDefect(error);

@@ -16,6 +16,7 @@ export interface PlanOptions {
   readonly dbMaxNestedObjects: number;
   readonly urlUseLegacyTargetNames: boolean;
   readonly requireRls: 'enforce' | 'warn' | 'off';
+  readonly openapiVersion: '3.1' | '2.0';
 }
 
 export interface PlanContext {

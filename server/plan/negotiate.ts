@@ -5,8 +5,8 @@ import type { Catalog, MediaHandler } from '../catalog/types.ts';
 import { apiError } from '../errors/codes.ts';
 import { type QualifiedName, sameName } from '../names.ts';
 import type { MediaType } from '../request/ast.ts';
-import { mediaTypeName, parseMediaType } from '../request/media-type.ts';
-import type { Handler } from './types.ts';
+import { contentType, mediaTypeName, parseMediaType } from '../request/media-type.ts';
+import type { DocumentFormat, Handler } from './types.ts';
 
 export interface Negotiated {
   readonly handler: Handler;
@@ -91,6 +91,26 @@ export function negotiate(
   for (const type of accept) {
     const found = answer(catalog, what, type, plansEnabled);
     if (found) return found;
+  }
+  throw notAcceptable(accept);
+}
+
+/** Throws PGRST107 where no description of the API is accepted. `version` is for those who accept any. */
+export function negotiateDocument(accept: readonly MediaType[], version: '2.0' | '3.1'): DocumentFormat {
+  for (const type of accept) {
+    switch (type.kind) {
+      case 'openapi':
+        return { version: '2.0', syntax: 'json', contentType: contentType(type) };
+      case 'openapi 3': {
+        const own = type.name.startsWith('application/openapi') || type.name.startsWith('application/vnd');
+        const name = own ? `${type.name};version=3.1` : type.name;
+        return { version: '3.1', syntax: type.syntax, contentType: `${name}; charset=utf-8` };
+      }
+      case 'json':
+        return { version, syntax: 'json', contentType: contentType(type) };
+      case 'any':
+        return negotiateDocument(version === '2.0' ? [{ kind: 'openapi' }] : [{ kind: 'json' }], version);
+    }
   }
   throw notAcceptable(accept);
 }

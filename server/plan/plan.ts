@@ -15,7 +15,7 @@ import { findRoutine, planCall } from './call.ts';
 import type { PlanContext } from './context.ts';
 import { costLimitOf } from './cost.ts';
 import { planMutation } from './mutate.ts';
-import { type Negotiated, negotiate, notAcceptable } from './negotiate.ts';
+import { type Negotiated, negotiate, negotiateDocument } from './negotiate.ts';
 import { flatKeysOf, planNested } from './nested.ts';
 import { planPage, refusePage } from './page.ts';
 import { refuseUnprotected } from './protect.ts';
@@ -45,7 +45,7 @@ export function planRequest(context: PlanContext, request: Request): Plan {
     case 'call':
       return planRoutine(context, request, action);
     case 'root':
-      return planRoot(request, action.head);
+      return planRoot(context, request);
     case 'describe relation':
       return { kind: 'allow', allow: allowedOn(findRelation(context, { schema, name: action.relation })) };
     case 'describe routine':
@@ -254,10 +254,9 @@ function planRoutine(
   };
 }
 
-function planRoot(request: Request, head: boolean): InfoPlan {
-  const produced = request.accept.some(({ kind }) => kind === 'openapi' || kind === 'json' || kind === 'any');
-  if (!produced) throw notAcceptable(request.accept);
-  return { kind: 'root', head, schema: request.schema, profiled: request.profiled };
+function planRoot({ options }: PlanContext, request: Request): InfoPlan {
+  const document = negotiateDocument(request.accept, options.openapiVersion);
+  return { kind: 'root', schema: request.schema, profiled: request.profiled, document };
 }
 
 function allowedOn(relation: Relation): string {

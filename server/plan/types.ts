@@ -369,9 +369,23 @@ export interface LevelPlan {
 }
 
 /** Answered from the catalog alone. */
-export type InfoPlan =
-  | { readonly kind: 'allow'; readonly allow: string }
-  | { readonly kind: 'root'; readonly head: boolean; readonly schema: string; readonly profiled: boolean };
+export type InfoPlan = { readonly kind: 'allow'; readonly allow: string } | RootPlan;
+
+/** The description of a schema. */
+export interface RootPlan {
+  readonly kind: 'root';
+  readonly schema: string;
+  readonly profiled: boolean;
+  readonly document: DocumentFormat;
+}
+
+/** Which description of the API is answered. */
+export interface DocumentFormat {
+  readonly version: '2.0' | '3.1';
+  readonly syntax: 'json' | 'yaml';
+  /** The Content-Type header. */
+  readonly contentType: string;
+}
 
 export type DatabasePlan = RelationPlan | WritePlan | RoutinePlan;
 export type Plan = DatabasePlan | NestedPlan | InfoPlan;

@@ -81,6 +81,9 @@ export const loadSupabaseSettings = async (
         'require-rls': 'warn',
         'graphql-introspection': ['*'],
         'graphql-ui': true,
+        'docs-enabled': true,
+        // what reads the root there knows no other
+        'openapi-version': '2.0',
       },
     },
     flags: { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port },

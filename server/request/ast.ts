@@ -196,6 +196,8 @@ export interface Preferences {
 export type MediaType =
   | { readonly kind: 'json' | 'geojson' | 'csv' | 'text' | 'xml' | 'openapi' | 'form' | 'bytes' | 'any' }
   | { readonly kind: 'other'; readonly name: string }
+  /** A description of the API: OpenAPI 3.1, in a syntax, under the name that it was asked for by. */
+  | { readonly kind: 'openapi 3'; readonly syntax: 'json' | 'yaml'; readonly name: string }
   /** One JSON object a line. */
   | { readonly kind: 'ndjson' }
   /** CSV, and as much of it as there is. */

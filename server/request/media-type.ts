@@ -3,7 +3,7 @@
  */
 import type { MediaType, PlanOption } from './ast.ts';
 
-type Parameterless = Exclude<MediaType, { kind: 'other' | 'object' | 'plan' | 'csv lines' }>;
+type Parameterless = Exclude<MediaType, { kind: 'other' | 'object' | 'plan' | 'csv lines' | 'openapi 3' }>;
 
 const KNOWN: Readonly<Record<string, Parameterless['kind']>> = {
   'application/json': 'json',
@@ -24,10 +24,23 @@ const NAMES: Readonly<Record<string, string>> = {
   'csv lines': 'text/csv',
 };
 
+/**
+ * Names of OpenAPI 3.1: its media types, which are not all registered yet
+ * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-rest-api-mediatypes), and what tools ask for besides.
+ */
+const OPENAPI_3: Readonly<Record<string, 'json' | 'yaml'>> = {
+  'application/vnd.oai.openapi+json': 'json',
+  'application/vnd.oai.openapi': 'yaml',
+  'application/openapi+yaml': 'yaml',
+  'application/yaml': 'yaml',
+  'application/x-yaml': 'yaml',
+  'text/yaml': 'yaml',
+};
+
 const PLAN_OPTIONS: readonly PlanOption[] = ['analyze', 'verbose', 'settings', 'buffers', 'wal'];
 
 const TYPE = /^([\p{L}\p{N}.*]+)\/([\p{L}\p{N}.*+-]+)/u;
-const PARAMETER = /\s*;\s*([\p{L}\p{N}-]+)\s*=\s*(?:"([^"]*)"|([\p{L}\p{N}|-]+))/uy;
+const PARAMETER = /\s*;\s*([\p{L}\p{N}-]+)\s*=\s*(?:"([^"]*)"|([\p{L}\p{N}|.-]+))/uy;
 
 function parametersOf(text: string, from: number): Map<string, string> {
   const parameters = new Map<string, string>();
@@ -47,7 +60,13 @@ export function parseMediaType(text: string): MediaType {
   if (known === 'csv' && parametersOf(text, match[0].length).get('stream') === 'true') {
     return { kind: 'csv lines' };
   }
+  // without a version it is PostgREST's, which is 2.0
+  if (known === 'openapi' && parametersOf(text, match[0].length).get('version')?.startsWith('3') === true) {
+    return { kind: 'openapi 3', syntax: 'json', name };
+  }
   if (known) return { kind: known } as MediaType;
+  const syntax = OPENAPI_3[name];
+  if (syntax !== undefined) return { kind: 'openapi 3', syntax, name };
   const parameters = parametersOf(text, match[0].length);
   const stripped = parameters.get('nulls') === 'stripped';
   switch (name) {
@@ -92,6 +111,7 @@ export function parseAccept(header: string | undefined): MediaType[] {
 export function mediaTypeName(type: MediaType): string {
   switch (type.kind) {
     case 'other':
+    case 'openapi 3':
       return type.name;
     case 'object':
       return `application/vnd.pgrst.object+json${type.stripped ? ';nulls=stripped' : ''}`;

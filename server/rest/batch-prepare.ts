@@ -4,7 +4,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
+import type { DatabasePlan } from '../plan/types.ts';
 import { parsePreconditions } from '../request/precondition.ts';
 import type { RawRequest } from '../request/raw.ts';
 import { atStep, type Batch, type BatchStep } from './batch-document.ts';
@@ -12,7 +12,7 @@ import { refuseMarks, withoutMarks } from './batch-reference.ts';
 import { type Guarded, guardedOf, guards, inFull, insertHasNone } from './conditional.ts';
 import type { Scene } from './context.ts';
 import type { ReadyNested } from './nested.ts';
-import { plannedOf, type Ready, shapeOf } from './task.ts';
+import { type InfoRequest, plannedOf, type Ready, shapeOf } from './task.ts';
 
 /** What the requests of a batch have in common. */
 export interface Outer {
@@ -50,7 +50,7 @@ function bytesOf(step: BatchStep, json: string | null): Buffer {
 
 /** A request of the batch that can be run. */
 export type Runnable =
-  | { readonly kind: 'info'; readonly plan: InfoPlan }
+  | { readonly kind: 'info'; readonly asked: InfoRequest }
   | { readonly kind: 'single'; readonly ready: Ready }
   | { readonly kind: 'nested'; readonly ready: ReadyNested }
   | { readonly kind: 'guarded'; readonly ready: Ready; readonly guarded: Guarded };
@@ -98,7 +98,9 @@ export function prepareStep(outer: Outer, step: BatchStep, json: string | null):
   const shape = shapeOf(scene, asked);
   refuseMarks(shape, step.address);
   const planned = plannedOf(scene, asked, shape);
-  if (planned.kind === 'info') return { kind: 'info', plan: planned.plan };
+  if (planned.kind === 'info') {
+    return { kind: 'info', asked: { plan: planned.plan, head: raw.method === 'HEAD', preconditions } };
+  }
   if (planned.kind === 'nested') {
     if (preconditions !== null) throw insertHasNone();
     refuseOtherTransaction(outer, planned.plan.write, false);

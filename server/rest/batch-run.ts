@@ -92,7 +92,9 @@ async function runStep(
   const { outer } = running;
   const limit = outer.scene.settings.config.serverMaxBodySize;
   const runnable = early ?? prepareStep(outer, step, step.body && fillBody(step.body, answerOf, limit));
-  if (runnable.kind === 'info') return createResult(step, null, answerInfo(outer.scene, runnable.plan));
+  if (runnable.kind === 'info') {
+    return createResult(step, null, await answerInfo(outer.scene, runnable.asked));
+  }
   const fill = createFill(step.address, answerOf, limit);
   if (runnable.kind === 'nested') return runNestedStep(running, step, { ...runnable.ready, fill });
   const ready: Ready = { ...runnable.ready, fill };

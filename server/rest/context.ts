@@ -10,9 +10,11 @@ import type { StreamSlots } from '../execute/stream.ts';
 import type { Authenticate } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { Observe } from '../observe/observation.ts';
+import type { RootPlan } from '../plan/types.ts';
 import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import type { RequestOptions } from '../request/raw.ts';
+import type { Answer } from '../response/respond.ts';
 import type { PlanCache } from './planned.ts';
 import type { SessionOf } from './session.ts';
 
@@ -29,6 +31,14 @@ export interface RestSettings {
   readonly isolationOf: (role: string) => string | null;
 }
 
+/** Describes the API as a role may see it. How is the matter of a room that app.ts brings in. */
+export type DescribeApi = (asked: {
+  readonly plan: RootPlan;
+  readonly catalog: Catalog;
+  readonly role: string;
+  readonly config: Config;
+}) => Promise<Answer>;
+
 export interface RestContext {
   readonly settings: () => RestSettings;
   /** Null before the first load. */
@@ -38,6 +48,7 @@ export interface RestContext {
   readonly streams: StreamSlots;
   readonly plans: PlanCache;
   readonly renderSession: (session: Session) => SessionStatement;
+  readonly describe: DescribeApi;
   readonly observe: Observe;
 }
 

@@ -114,7 +114,7 @@ async function serve(
   const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
-    const info = answerInfo(scene, planned.plan);
+    const info = await answerInfo(scene, { plan: planned.plan, head: raw.method === 'HEAD', preconditions });
     if (planned.plan.kind === 'root') timing.mark('transaction');
     timing.mark('response');
     return timing.onto(info);

@@ -12,14 +12,15 @@ import type { Session, SessionStatement } from '../query/session.ts';
 import { canonicalQuery } from '../request/parameter.ts';
 import { parseRequest } from '../request/parse.ts';
 import type { Body } from '../request/payload.ts';
+import type { Preconditions } from '../request/precondition.ts';
 import type { RawRequest } from '../request/raw.ts';
 import { type RequestShape, readShape } from '../request/shape.ts';
+import { withEntityTag } from '../response/entity-tag.ts';
 import type { AskedPage } from '../response/page.ts';
 import { type Answer, respond, respondAllow } from '../response/respond.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
 import type { Planned, Prepared } from './planned.ts';
-import { respondRoot } from './root.ts';
 
 /** A request that the database has to answer. */
 export interface Ready {
@@ -149,9 +150,25 @@ export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer
   return respond(plan, planned.headers, asked, executed, scene.settings.config.clientErrorVerbosity);
 }
 
-/** The answer that the catalog alone gives. */
-export function answerInfo({ catalog, identity, settings }: Scene, plan: InfoPlan): Answer {
-  return plan.kind === 'allow'
-    ? respondAllow(plan.allow)
-    : respondRoot(plan, catalog, identity.role, settings.config.openapiMode);
+/** A request that the catalog alone answers. */
+export interface InfoRequest {
+  readonly plan: InfoPlan;
+  readonly head: boolean;
+  readonly preconditions: Preconditions | null;
+}
+
+/** The answer that the catalog alone gives, under the preconditions of its request. Rejects with AURA130. */
+export async function answerInfo(
+  { context, catalog, identity, settings }: Scene,
+  { plan, head, preconditions }: InfoRequest,
+): Promise<Answer> {
+  if (plan.kind === 'allow') return respondAllow(plan.allow);
+  const described = await context.describe({
+    plan,
+    catalog,
+    role: identity.role,
+    config: settings.config,
+  });
+  const answer = withEntityTag(described, preconditions, true);
+  return head ? { ...answer, body: null } : answer;
 }

@@ -20,6 +20,15 @@ select
     when c.relkind = 'f' and w.fdwhandler <> 0 then pg_relation_is_updatable(c.oid, true)
     else 0
   end as writes,
+  -- BEFORE (2) or INSTEAD OF (64), INSERT (4), FOR EACH ROW (1)
+  exists (
+    select from pg_trigger g
+    where g.tgrelid = c.oid
+      and not g.tgisinternal
+      and g.tgenabled <> 'D'
+      and g.tgtype & 5 = 5
+      and g.tgtype & 66 <> 0
+  ) as fills_rows,
   coalesce(c.relacl, acldefault('r', c.relowner))::text[] as acl
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

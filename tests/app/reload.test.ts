@@ -86,7 +86,7 @@ describe('the schema is read anew', () => {
     await expect.poll(() => status(api, '/late')).toBe(200);
     const paths = async (): Promise<unknown> => {
       const { json } = await api.request('GET', '/');
-      return json.resources.map(({ path }: { path: string }) => path);
+      return Object.keys(json.paths);
     };
     await database.query('alter table api.late rename to later');
     await expect.poll(paths).toContain('/later');

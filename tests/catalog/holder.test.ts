@@ -18,7 +18,7 @@ const catalogOf = (serverVersion: number): Catalog => ({
   mediaHandlers: [],
   roles: new Map(),
   enums: new Map(),
-  userTypes: new Map(),
+  types: new Map(),
   publications: new Map(),
   schemaComments: new Map(),
   schemaGrants: new Map(),

@@ -19,6 +19,7 @@ const relation = (kind: RelationKind, facts: Partial<Relation> = {}): Relation =
   insertable: true,
   updatable: true,
   deletable: true,
+  fillsRows: false,
   primaryKey: [],
   ownKey: [],
   uniqueIndexes: [],

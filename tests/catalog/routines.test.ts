@@ -77,18 +77,24 @@ describe('routines', () => {
       setOf: false,
       type: { schema: 'api', name: 'measure' },
       isDomain: true,
+      declaredType: 'api.checked_measure',
+      outputs: [],
     });
     expect(only('mailed').returns).toMatchObject({
       kind: 'scalar',
       setOf: false,
       type: { schema: 'pg_catalog', name: 'text' },
       isDomain: false,
+      declaredType: 'public.work_email',
+      outputs: [],
     });
     expect(only('serial').returns).toMatchObject({
       kind: 'composite',
       setOf: true,
       type: { schema: 'api', name: 'books' },
       isDomain: false,
+      declaredType: 'api.books',
+      outputs: [],
     });
   });
 

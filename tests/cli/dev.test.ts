@@ -32,6 +32,7 @@ interface Session {
   readonly options: DevOptions;
   readonly printed: () => string;
   readonly config: () => Config;
+  readonly docsKey: () => string | null;
   /** Resolves once the banner is printed; rejects with what ended it before. */
   readonly up: Promise<void>;
   stop(): Promise<void>;
@@ -48,6 +49,7 @@ const run = async (files: Record<string, string>, given: Partial<DevOptions> = {
   const abort = new AbortController();
   const seen: Config[] = [];
   const banner = Promise.withResolvers<void>();
+  let docsKey: string | null = null;
   const context: DevContext = {
     version: '1.2.3',
     steps: {
@@ -62,7 +64,8 @@ const run = async (files: Record<string, string>, given: Partial<DevOptions> = {
     },
     bold: (text) => text,
     signal: abort.signal,
-    serve: async (load) => {
+    serve: async (load, options) => {
+      docsKey = options.docsKey;
       const config = load([]);
       seen.push(config);
       const server: Server = createServer((_request, response) => void response.end('[{"id":1}]'));
@@ -81,6 +84,7 @@ const run = async (files: Record<string, string>, given: Partial<DevOptions> = {
     options,
     printed: () => output.join(''),
     config: () => seen[0] as Config,
+    docsKey: () => docsKey,
     up: banner.promise,
     stop,
   };
@@ -158,6 +162,21 @@ test('the banner shows where everything is, both keys, and a line that works whe
   expect(line).toBe(`curl 'http://127.0.0.1:${port}/rest/v1/things?limit=3' -H 'apikey: ${anon}'`);
   const { stdout } = await promisify(execFile)('sh', ['-c', line]);
   expect(JSON.parse(stdout)).toEqual([{ id: 1 }]);
+});
+
+test('the reference is served with the anonymous key filled in, unless it is turned off', async () => {
+  const session = await run(PROJECT, await onTestDatabase());
+  await session.up;
+  const text = session.printed();
+  expect(text).toContain(`http://127.0.0.1:${session.options.port}/docs\n`);
+  expect(session.config().docsEnabled).toBe(true);
+  expect(session.docsKey()).toBe(/anon key +(\S+)/.exec(text)?.[1]);
+  await session.stop();
+
+  const off = await run({ ...PROJECT, 'aura.toml': 'docs-enabled = false' }, await onTestDatabase());
+  await off.up;
+  expect(off.config().docsEnabled).toBe(false);
+  expect(off.printed()).not.toContain('/docs');
 });
 
 test('without anything for visitors, the line uses the service key', async () => {

@@ -26,6 +26,7 @@ const PAGES = [
   'conditional-requests.md',
   'streaming.md',
   'graphql.md',
+  'openapi.md',
 ] as const;
 
 /** Settings that a page speaks of. */

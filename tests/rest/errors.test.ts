@@ -115,11 +115,12 @@ async function lostWhileRunning(): Promise<ApiAnswer> {
 
 async function beforeTheCatalog(): Promise<ApiAnswer> {
   const flags = { 'db-uri': shop.database.authenticatorUri, 'db-anon-role': 'anon', 'log-level': 'crit' };
-  const app = createApp(
-    () => loadConfig({ env: {}, flags }),
-    () => true,
-    true,
-  );
+  const app = createApp(() => loadConfig({ env: {}, flags }), {
+    isLive: () => true,
+    version: 'test',
+    quiet: true,
+    docsKey: null,
+  });
   const server = createHttpServer(app.api.fetch as Parameters<typeof createHttpServer>[0], {
     maxUrlLength: 1000,
     onDefect: () => undefined,
