@@ -72,6 +72,11 @@ export const httpSettings = {
     description: 'The most requests that one batch may hold.',
     reloadable: true,
   }),
+  'server-max-batch-result-size': ownSetting(integer(1, 2_147_483_647, 'bytes'), 67_108_864, {
+    description:
+      'The most that the results of a batch together may hold. What would be larger is answered 400, and nothing of it stays.',
+    reloadable: true,
+  }),
   'server-batch-timeout': ownSetting(integer(0, 3600, 'seconds'), 30, {
     description:
       'How long all requests of a batch together may take. Each of its statements has its own timeout as well; 0 leaves the matter to those.',

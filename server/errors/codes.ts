@@ -236,6 +236,11 @@ export const codes = {
     'A batch took longer than `server-batch-timeout`; nothing was changed.',
     'Send fewer requests at once, look for slow ones, or raise the setting.',
   ),
+  AURA128: entry(
+    400,
+    'The results of a batch are larger than `server-max-batch-result-size`; nothing was changed.',
+    'Ask for fewer rows or columns, send fewer requests at once, or raise the setting.',
+  ),
   AURA130: entry(
     412,
     'The condition of If-Match or If-None-Match does not hold; nothing was changed.',

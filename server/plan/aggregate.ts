@@ -113,7 +113,8 @@ export function orderManySpreads(plan: ReadPlan): ReadPlan {
   return {
     ...plan,
     children,
-    order: [],
+    // what a limit leaves are the first rows of the order
+    order: plan.range.limit === null && plan.range.offset === 0 ? [] : plan.order,
     attachment: { ...attachment, spread: { kind: 'many', extra, order } },
   };
 }

@@ -197,14 +197,19 @@ const restrictRanges = (draft: Draft, maxRows: number | null): Draft => ({
   children: draft.children.map((child) => restrictRanges(child, maxRows)),
 });
 
+/** Whether the rows will be groups: by aggregates of their own, or by those that a to-one spread lifts into them. */
+const becomesGrouped = ({ select, children }: Draft): boolean =>
+  select.some((item) => item.aggregate !== null) ||
+  children.some((child) => child.node.attachment?.spread?.kind === 'one' && becomesGrouped(child));
+
 /**
- * Writes `*` out as columns where the star would not do: grouping needs them named, a to-many spread
- * aggregates each, and columns with a representation are selected through it.
+ * Writes `*` out as columns where the star would not do: grouping needs them named, a spread's star would take
+ * up again what is selected beside it, and columns with a representation are selected through it.
  */
 function expandStars(context: PlanContext, draft: Draft, aggregatesAbove: boolean): Draft {
   const { node, select } = draft;
   const spread = node.attachment?.spread ?? null;
-  const named = aggregatesAbove || spread?.kind === 'many' || select.some((item) => item.aggregate !== null);
+  const named = aggregatesAbove || spread !== null || becomesGrouped(draft);
   const relation = relationOf(context, node.relation);
   const needed = relation !== undefined && (named || hasRepresentations(context, relation));
   const isStar = (item: PlannedSelect): boolean => item.field.name === '*' && item.field.path.length === 0;

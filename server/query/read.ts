@@ -30,6 +30,8 @@ export const RESULT = sql`pgrst_source`;
 /** As the plan's join conditions call it; no relation is likely to have the name. */
 const JUNCTION = 'pgrst_junction';
 
+const ALL_ROWS: Range = { offset: 0, limit: null };
+
 const AGGREGATES: Readonly<Record<AggregateFunction, Fragment>> = {
   sum: sql`sum`,
   avg: sql`avg`,
@@ -71,8 +73,9 @@ function from(source: Source, attachment: Attachment | null): Fragment {
     case 'result':
       return sql` from ${RESULT} as ${name(source.alias)}`;
     case 'computed': {
-      // the cast chooses among overloads where the row comes from a common table expression
-      const row = sql`${name(source.argument)}::${qualified(source.argumentType)}`;
+      // the cast chooses among overloads where the row comes from a common table expression; the star says that it
+      // is the row, since an embed beside it may have a column of that name
+      const row = sql`(${name(source.argument)}.*)::${qualified(source.argumentType)}`;
       return sql` from ${qualified(source.routine)}(${row}) as ${name(source.alias)}`;
     }
   }
@@ -208,10 +211,12 @@ const conditions = (plan: ReadPlan, scope: Qualifier): Fragment[] => [
 ];
 
 /**
- * Selects a 1 for each row of the root, limits aside. Inner embeds and null filters on embeds become
- * `exists`, since a join could multiply what is counted.
+ * Selects something for each row of the root, its own limits aside. Inner embeds and null filters on embeds become
+ * `exists`, since a join could multiply what is counted; groups are counted as they are selected.
  */
 export function renderCount(plan: ReadPlan): Fragment {
+  const range = plan.attachment === null ? ALL_ROWS : plan.range;
+  if (isGrouped(plan)) return renderSelect({ ...plan, order: [], range });
   const scope = scopeOf(plan.source);
   const exists = (child: ReadPlan): Fragment => sql`exists (${renderCount(child)})`;
   const inner = plan.children.filter((child) => child.attachment?.inner);
@@ -226,5 +231,5 @@ export function renderCount(plan: ReadPlan): Fragment {
     ...joinConditions(plan),
     ...inner.map(exists),
   ];
-  return sql`select 1${from(plan.source, plan.attachment)}${where(all)}`;
+  return sql`select 1${from(plan.source, plan.attachment)}${where(all)}${limitOffset(range, false)}`;
 }

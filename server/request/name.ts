@@ -71,6 +71,8 @@ const endOfIndex: Parser<unknown> = either<unknown>(
   attempt(peek(literal('::'))),
   attempt(peek(literal('.'))),
   attempt(peek(literal(','))),
+  // the last item of an embed, or the column of a related order
+  attempt(peek(literal(')'))),
   attempt(endOfInput),
 );
 

@@ -50,6 +50,26 @@ function createClock(seconds: number): Clock {
   };
 }
 
+/** What the results of a batch may hold in all. */
+interface Room {
+  /** Takes a result in. Throws AURA128 where there is no room left for it. */
+  readonly take: (result: StepResult) => StepResult;
+}
+
+function createRoom(limit: number): Room {
+  let size = 0;
+  return {
+    take: (result) => {
+      size += result.pieces.reduce((sum, { length }) => sum + length, 0);
+      if (size <= limit) return result;
+      throw apiError('AURA128', 'The results of the batch are too large', {
+        details: `They may hold ${limit} bytes in all.`,
+        hint: 'Ask for fewer rows or columns, or send fewer requests at once.',
+      });
+    },
+  };
+}
+
 interface Running {
   readonly outer: Outer;
   readonly mode: TransactionMode;
@@ -121,6 +141,7 @@ export async function runBatch(
     return await runTransaction(outer.scene.context.pool, mode, async ({ run }) => {
       clock ??= createClock(config.serverBatchTimeout);
       const results: StepResult[] = [];
+      const room = createRoom(config.serverMaxBatchResultSize);
       const answerOf: AnswerOf = (index) => {
         const result = results[index];
         if (!result) throw new Error('a reference leads to a request that has not been run');
@@ -129,7 +150,7 @@ export async function runBatch(
       for (const step of steps) {
         current = step;
         const running = { outer, mode, run: blaming(run), clock };
-        results.push(await runStep(running, step, early[step.index] ?? null, answerOf));
+        results.push(room.take(await runStep(running, step, early[step.index] ?? null, answerOf)));
       }
       current = null;
       return results;

@@ -70,7 +70,7 @@ const sqlOf = (early: readonly (Runnable | null)[]): string =>
     .join(';\n');
 
 /**
- * Answers a batch. Rejects with ApiError, which says in `step` which request it is about: AURA120 to AURA127 and
+ * Answers a batch. Rejects with ApiError, which says in `step` which request it is about: AURA120 to AURA128 and
  * whatever the requests by themselves are refused with.
  */
 export async function serveBatch(

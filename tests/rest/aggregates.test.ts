@@ -76,6 +76,11 @@ test.each<[string, string, unknown]>([
     ],
   ],
   [
+    'of a spread column, with a star',
+    '/reviews?select=*,...books(pages.max())&id=eq.1',
+    [{ id: 1, book_id: 1, stars: 5, body: 'Calm.', reviewer: 'ann', max: 320 }],
+  ],
+  [
     'with a star',
     '/editions?select=*,count()&book_id=eq.2',
     [{ book_id: 2, number: 1, format: 'paper', count: 1 }],

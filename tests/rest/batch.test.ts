@@ -924,6 +924,27 @@ describe('the transaction', () => {
     }
   });
 
+  test('the results together have a size, and nothing stays of those that go beyond it', async () => {
+    const own = await startApi(database, { 'server-max-batch-result-size': 1500 });
+    const send = (requests: readonly unknown[]) =>
+      own.request('POST', '/', { as: ada, headers: TYPE, body: JSON.stringify({ requests }) });
+    const long = (name: string) => ({
+      ...post(`/customer`, { name, phone: '1'.repeat(500) }),
+      headers: { Prefer: 'return=representation' },
+      name,
+    });
+    try {
+      const answer = await send([long('a'), long('b'), long('c')]);
+      expect(answer.status).toBe(400);
+      expect(answer.json).toMatchObject({ code: 'AURA128', step: { index: 2, name: 'c' } });
+      expect(await countOf('customer')).toBe(0);
+      expect((await send([long('a'), long('b')])).status).toBe(200);
+      expect(await countOf('customer')).toBe(2);
+    } finally {
+      await own.close();
+    }
+  });
+
   test('each statement keeps its own time', async () => {
     const own = await startApi(database, { 'db-statement-timeout': 1 });
     try {

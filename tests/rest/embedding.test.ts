@@ -303,8 +303,39 @@ test.each<[string, string, unknown]>([
     '/authors?select=id,...book_authors(position,...books(title))&id=eq.1&book_authors.order=book_id',
     [{ id: 1, position: [1, 1], title: ['The Quiet Harbour', 'Harbours and Ships'] }],
   ],
+  [
+    'all columns beside others, in to-one in to-one',
+    '/reviews?select=stars,...books(title,...publishers(*,house:name))&id=eq.4',
+    [
+      {
+        stars: 1,
+        title: 'a_b\\c',
+        id: 3,
+        name: 'Quay "7"',
+        city: null,
+        parent_id: 1,
+        house: 'Quay "7"',
+      },
+    ],
+  ],
+  [
+    'to-many, the first of an order',
+    '/publishers?select=id,...books(ids:id)&id=eq.1&books.order=id.desc&books.limit=1',
+    [{ id: 1, ids: [2] }],
+  ],
 ])('spreads: %s', async (_what, path, expected) => {
   expect(await get(path)).toEqual(expected);
+});
+
+test('a spread gives each key once, all columns or not', async () => {
+  const path = '/books?select=price,...publishers(*,house:name)&id=eq.1';
+  expect((await shop.request('GET', path)).body.match(/"house"/g)).toHaveLength(1);
+});
+
+test('a computed relationship is of the row, whatever an embed beside it is called', async () => {
+  expect(await get('/books?select=publishers(books(id)),best_review(id)&id=eq.3')).toEqual([
+    { publishers: { books: [{ id: 3 }, { id: 4 }] }, best_review: null },
+  ]);
 });
 
 test('a relationship that is not there is an error with the nearest one', async () => {

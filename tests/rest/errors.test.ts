@@ -194,6 +194,7 @@ const cases: Readonly<Record<Code, (() => Promise<ApiAnswer>) | string>> = {
   AURA125: 'tests/rest/batch.test.ts',
   AURA126: 'tests/rest/batch.test.ts',
   AURA127: 'tests/rest/batch.test.ts',
+  AURA128: 'tests/rest/batch.test.ts',
   AURA140: 'tests/rest/nested-refusals.test.ts',
   AURA141: 'tests/rest/nested-refusals.test.ts',
   AURA142: 'tests/rest/nested-upsert.test.ts',

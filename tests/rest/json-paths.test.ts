@@ -58,3 +58,12 @@ test('a path may be long', async () => {
   const path = Array.from({ length: 200 }, () => '->a').join('');
   expect(await shop.get(`/books?select=x:attributes${path}&id=eq.1`)).toEqual([{ x: null }]);
 });
+
+test('an index may be the last of an embed’s columns', async () => {
+  expect(await shop.get(encodeURI('/reviews?select=id,books(title,tags->-1)&id=eq.1'))).toEqual([
+    { id: 1, books: { title: 'The Quiet Harbour', tags: 'quiet' } },
+  ]);
+  expect(await shop.get(encodeURI('/reviews?select=id,books(tags->>0)&id=eq.3'))).toEqual([
+    { id: 3, books: { tags: 'sea' } },
+  ]);
+});

@@ -133,6 +133,19 @@ test('count=planned and count=estimated tell what the planner expects', async ()
   expect(shapes.map(({ headers }) => headers['content-range'])).toEqual(['0-0/1', '0-0/1', '0-0/1']);
 });
 
+test('the count of a read that groups is of its groups', async () => {
+  for (const [select, total] of [
+    ['genre,count()', 4],
+    ['count()', 1],
+    ['...publishers(id.max())', 1],
+  ]) {
+    const answer = await shop.request('HEAD', `/books?select=${select}&limit=1`, {
+      headers: { Prefer: 'count=exact' },
+    });
+    expect(answer.headers['content-range'], `${select}`).toBe(`0-0/${total}`);
+  }
+});
+
 test('the count is of the filtered rows, embeds taken into account, and counts nothing twice', async () => {
   const total = async (path: string): Promise<string | undefined> => {
     const answer = await shop.request('HEAD', path, { headers: { Prefer: 'count=exact' } });
@@ -143,6 +156,8 @@ test('the count is of the filtered rows, embeds taken into account, and counts n
   expect(await total('/numbers?word=eq.w1&limit=1')).toBe('15');
   expect(await total('/books?select=id,reviews(id)&limit=1')).toBe('6');
   expect(await total('/books?select=id,reviews!inner(id)&limit=1')).toBe('3');
+  expect(await total('/books?select=id,reviews!inner(id)&reviews.offset=1&limit=1')).toBe('1');
+  expect(await total('/books?select=id,reviews!inner(count())&limit=1')).toBe('6');
   expect(await total('/books?select=id,reviews!inner(id)&reviews.stars=gte.4&limit=1')).toBe('2');
   expect(await total('/books?select=id,reviews(id)&reviews=is.null&limit=1')).toBe('3');
   expect(await total('/books?select=id,reviews(id)&reviews=not.is.null&limit=1')).toBe('3');
