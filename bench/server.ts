@@ -9,7 +9,7 @@ import { signToken } from '../server/identity/sign.ts';
 import type { Call } from './workloads.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../bin/aura.mjs');
-const SECRET = 'Kq3vZ8xR2mN7pW4tY9bC6hJ1fD5gL0sA';
+export const SECRET = 'Kq3vZ8xR2mN7pW4tY9bC6hJ1fD5gL0sA';
 const PREFIX = '/rest/v1';
 const PATIENCE = 20_000;
 

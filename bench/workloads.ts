@@ -33,7 +33,7 @@ export interface Workload {
 }
 
 /** Owns Lighthouse, the organization of projects 1 to 14, and so sees all that is read here. */
-const MIRA = '00000000-0000-4000-8000-000000000001';
+export const MIRA = '00000000-0000-4000-8000-000000000001';
 /** Owns the other organization, and must see nothing of it. */
 export const OUTSIDER = '00000000-0000-4000-8000-000000000003';
 /** Members of Lighthouse. */

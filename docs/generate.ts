@@ -3,6 +3,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { databaseSettings } from '../server/config/database.ts';
+import { graphqlSettings } from '../server/config/graphql.ts';
 import { httpSettings } from '../server/config/http.ts';
 import { jwtSettings } from '../server/config/jwt.ts';
 import type { Section, Setting } from '../server/config/setting.ts';
@@ -19,6 +20,7 @@ const SECTIONS: readonly (readonly [title: string, settings: Section])[] = [
   ['Database', databaseSettings],
   ['Tokens', jwtSettings],
   ['HTTP, log and OpenAPI', httpSettings],
+  ['GraphQL', graphqlSettings],
 ];
 
 const INTRODUCTION = `# Settings
@@ -106,7 +108,8 @@ function renderErrors(): string {
     ['The database and the server', /^(?:PGRST(?:0|X)|AURA0)/],
     ['The request', /^(?:PGRST1|AURA1)/],
     ['The catalog', /^(?:PGRST2|AURA2)/],
-    ['Tokens', /^(?:PGRST3|AURA3)/],
+    ['GraphQL', /^AURA3/],
+    ['Tokens', /^PGRST3/],
   ];
   const sections = groups.map(([title, prefix]) => {
     const entries = Object.entries(codes)

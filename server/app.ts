@@ -15,6 +15,10 @@ import type { Config } from './config.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createStreamSlots } from './execute/stream.ts';
+import { describeGraphql } from './graphql/described.ts';
+import { loadDocuments } from './graphql/documents.ts';
+import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
+import type { Direct } from './host/http-server.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -29,16 +33,16 @@ import { createSessionRenderer } from './query/session.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RestSettings } from './rest/context.ts';
-import { createRestServer, mountRest, type RestServer } from './rest/mount.ts';
+import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
 import { createSettingsHolder, type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
 import { checkLoginRole, type StartFinding } from './start-checks.ts';
 
 export interface App {
-  /** All that the API serves; REST, which most requests are for, may be asked without it. */
+  /** All that the API serves; REST and GraphQL, which most requests are for, may be asked without it. */
   readonly api: Hono<{ Bindings: HttpBindings }>;
-  readonly rest: RestServer;
+  readonly direct: Direct;
   readonly admin: Hono;
   readonly config: () => Config;
   readonly observe: Observe;
@@ -69,6 +73,12 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
+
+/** Asks the first that owns the target. */
+const eitherOf = (first: Direct, second: Direct): Direct => ({
+  owns: (target) => first.owns(target) || second.owns(target),
+  serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
+});
 
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   const load = (): Promise<Catalog> => {
@@ -128,17 +138,25 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   for (const path of ['/docs', '/docs/*']) {
     api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
   }
-  const rest = createRestServer(first.restPrefix, {
+  const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
     pool,
     streams: createStreamSlots(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
-    describe: createDescriber(version, () => []),
+    describe: createDescriber(version, () =>
+      first.graphqlEnabled ? [describeGraphql(first.graphqlPrefix)] : [],
+    ),
     observe,
     requestId: createRequestId(),
-  });
+  };
+  const rest = createRestServer(first.restPrefix, context);
+  const graphql = first.graphqlEnabled
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    : null;
+  // before REST, which may have everything
+  if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
   const admin = createAdminRoutes(
     {
@@ -155,7 +173,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   );
   return {
     api,
-    rest,
+    direct: graphql ? eitherOf(rest, graphql) : rest,
     admin,
     config,
     observe,

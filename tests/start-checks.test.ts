@@ -119,6 +119,8 @@ describe('the login role', () => {
     deletable: true,
     fillsRows: false,
     primaryKey: [],
+    ownKey: [],
+    uniqueIndexes: [],
     uniqueKeys: [],
     columns: new Map(),
     computedColumns: new Map(),

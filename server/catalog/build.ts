@@ -78,7 +78,7 @@ export const buildCatalog = (raw: RawCatalog, options: BuildOptions): Catalog =>
     mediaHandlers: raw.media_handlers.map(buildMediaHandler),
     roles: buildRoles(raw),
     enums: new Map(raw.enums.map((e) => [nameKey(e.schema, e.name), e.labels])),
-    types: buildTypes(raw),
+    types: buildTypes(raw, readGrants),
     publications: new Map(
       raw.publications.map((publication) => {
         const tables = publication.tables.flatMap((id) => relations.get(id)?.name ?? []);
@@ -114,6 +114,7 @@ const buildRelations = (
   const checksOf = groupBy(raw.checks, (check) => check.relation);
   const labels = new Map(raw.enums.map((e) => [e.id, e.labels]));
   const keysOf = buildKeys(raw, lineage);
+  const indexesOf = groupBy(raw.unique_indexes, (index) => index.relation);
   const computedOf = buildComputedColumns(raw, options, readGrants);
   const relations = new Map<RawId, Relation>();
   for (const row of raw.relations) {
@@ -141,6 +142,8 @@ const buildRelations = (
       deletable: (row.writes & 16) !== 0,
       fillsRows: row.fills_rows,
       primaryKey: nameColumns([...(keys?.primary ?? [])]).sort(),
+      ownKey: nameColumns(keys?.own ?? []),
+      uniqueIndexes: (indexesOf.get(row.id) ?? []).map((index) => nameColumns(index.columns)),
       uniqueKeys: keys?.unique.map(nameColumns) ?? [],
       columns,
       computedColumns: new Map(computed),
@@ -152,6 +155,8 @@ const buildRelations = (
 };
 
 interface Keys {
+  /** The relation's own primary key, in its order. */
+  own: readonly number[];
   readonly primary: Set<number>;
   readonly unique: (readonly number[])[];
 }
@@ -163,7 +168,7 @@ interface Keys {
 const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> => {
   const keysOf = new Map<RawId, Keys>();
   const keysFor = (id: RawId): Keys => {
-    const keys = keysOf.get(id) ?? { primary: new Set(), unique: [] };
+    const keys = keysOf.get(id) ?? { own: [], primary: new Set(), unique: [] };
     keysOf.set(id, keys);
     return keys;
   };
@@ -172,6 +177,7 @@ const buildKeys = (raw: RawCatalog, lineage: Lineage): ReadonlyMap<RawId, Keys> 
       keysFor(key.relation).unique.push(key.columns);
       continue;
     }
+    keysFor(key.relation).own = key.columns;
     for (const position of key.columns) keysFor(key.relation).primary.add(position);
     for (const [view, shown] of lineage.get(key.relation) ?? []) {
       const first = key.columns.flatMap((column) => shown.get(column)?.[0] ?? []);
@@ -252,10 +258,10 @@ const buildRoutines = (raw: RawCatalog, readGrants: GrantReader): Map<string, re
   return byName;
 };
 
-const buildTypes = (raw: RawCatalog): Map<string, NamedType> => {
+const buildTypes = (raw: RawCatalog, readGrants: GrantReader): Map<string, NamedType> => {
   const types = new Map<string, NamedType>();
-  for (const { type, schema, comment, labels } of raw.enums) {
-    types.set(type, { kind: 'enum', schema, comment, labels });
+  for (const { type, schema, name, comment, labels, acl } of raw.enums) {
+    types.set(type, { kind: 'enum', schema, name, grants: readGrants(acl), comment, labels });
   }
   for (const { name, schema, comment, base, not_null, checks, attributes } of raw.types) {
     const named: NamedType =

@@ -62,6 +62,7 @@ const PARTS = [
   'enums',
   'types',
   'publications',
+  'unique-indexes',
 ] as const;
 
 /**

@@ -29,6 +29,7 @@ export interface RawCatalog {
   readonly enums: readonly RawEnum[];
   readonly types: readonly RawType[];
   readonly publications: readonly RawPublication[];
+  readonly unique_indexes: readonly RawUniqueIndex[];
 }
 
 export interface RawSchema {
@@ -90,6 +91,7 @@ export interface RawForeignKey {
   readonly target: RawId;
   readonly source_columns: readonly number[];
   readonly target_columns: readonly number[];
+  readonly comment: string | null;
 }
 
 export interface RawViewColumn {
@@ -122,7 +124,10 @@ export interface RawRoutine {
   /** Null = all are inputs. */
   readonly modes: readonly ('i' | 'o' | 'b' | 'v' | 't')[] | null;
   readonly defaults: number;
+  /** The default of each parameter as an expression; null = none has one. */
+  readonly default_texts: readonly (string | null)[] | null;
   readonly returns_set: boolean;
+  readonly rows: number;
   readonly result_schema: string;
   readonly result_name: string;
   readonly result_is_row: boolean;
@@ -180,6 +185,7 @@ export interface RawEnum {
   readonly comment: string | null;
   readonly schema: string;
   readonly name: string;
+  readonly acl: RawAcl;
   readonly labels: readonly string[];
 }
 
@@ -201,4 +207,9 @@ export interface RawType {
 export interface RawPublication {
   readonly name: string;
   readonly tables: readonly RawId[];
+}
+
+export interface RawUniqueIndex {
+  readonly relation: RawId;
+  readonly columns: readonly number[];
 }

@@ -124,6 +124,7 @@ const bothDirections = ({
 }: Link): readonly Relationship[] => {
   const isSelf = holder.id === referenced.id;
   const constraint = foreignKey.name;
+  const { comment } = foreignKey;
   return [
     {
       kind: unique ? 'one-to-one' : 'many-to-one',
@@ -134,6 +135,7 @@ const bothDirections = ({
       targetIsView: referenced.throughView,
       sourceHoldsKey: true,
       constraint,
+      comment,
       columns,
     },
     {
@@ -145,6 +147,7 @@ const bothDirections = ({
       targetIsView: holder.throughView,
       sourceHoldsKey: false,
       constraint,
+      comment,
       columns: columns.map(swap),
     },
   ];
@@ -201,6 +204,7 @@ const findComputed = (sources: LinkSources): readonly ComputedRelationship[] =>
         targetIsView: target.isView,
         routine: { schema: fn.schema, name: fn.name },
         toOne: !fn.returns_set || fn.rows === 1,
+        comment: fn.comment,
         grants: sources.readGrants(fn.acl),
       },
     ];

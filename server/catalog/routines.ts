@@ -32,6 +32,7 @@ export const buildRoutine = (raw: RawRoutine, readGrants: GrantReader): Routine 
     returns: {
       kind: isComposite ? 'composite' : 'scalar',
       setOf: raw.returns_set,
+      toOne: !raw.returns_set || raw.rows === 1,
       type: { schema: raw.result_schema, name: raw.result_name },
       isDomain: isComposite && raw.result_is_domain,
       declaredType: raw.result_type,
@@ -49,13 +50,16 @@ export const buildRoutine = (raw: RawRoutine, readGrants: GrantReader): Routine 
 const buildParameters = (raw: RawRoutine): readonly RoutineParameter[] => {
   const inputs = raw.types.flatMap((type, i) => {
     const mode = raw.modes?.[i] ?? 'i';
-    return mode === 'o' || mode === 't' ? [] : [{ type, mode, name: raw.names?.[i] ?? '' }];
+    return mode === 'o' || mode === 't'
+      ? []
+      : [{ type, mode, name: raw.names?.[i] ?? '', text: raw.default_texts?.[i] ?? null }];
   });
-  return inputs.map(({ type, mode, name }, i) => ({
+  return inputs.map(({ type, mode, name, text }, i) => ({
     name,
     type,
     castType: UNLIMITED.get(type) ?? type,
     required: i < inputs.length - raw.defaults,
+    default: text,
     variadic: mode === 'v',
   }));
 };

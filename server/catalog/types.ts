@@ -54,6 +54,10 @@ export interface Relation {
   readonly fillsRows: boolean;
   /** Names of the primary key's columns, sorted by name; a view has those it shows of its base table. Empty = none. */
   readonly primaryKey: readonly string[];
+  /** Columns of its own primary key, in the key's order. Empty = none, or a view. */
+  readonly ownKey: readonly string[];
+  /** Column lists of unique indexes that hold for every row, those of constraints among them. */
+  readonly uniqueIndexes: readonly (readonly string[])[];
   /** Column lists of unique constraints, primary key excluded. */
   readonly uniqueKeys: readonly (readonly string[])[];
   /** In the order of the table. */
@@ -99,6 +103,9 @@ export type NamedType =
   | {
       readonly kind: 'enum';
       readonly schema: string;
+      readonly name: string;
+      /** Who may use it. */
+      readonly grants: readonly Grant[];
       readonly comment: string | null;
       readonly labels: readonly string[];
     }
@@ -174,6 +181,8 @@ export interface ForeignKeyRelationship extends RelationshipEnds {
   readonly kind: 'many-to-one' | 'one-to-many' | 'one-to-one';
   readonly sourceHoldsKey: boolean;
   readonly constraint: string;
+  /** The constraint's. */
+  readonly comment: string | null;
   readonly columns: readonly ColumnPair[];
 }
 
@@ -194,6 +203,8 @@ export interface ComputedRelationship extends RelationshipEnds {
   readonly kind: 'computed';
   readonly routine: QualifiedName;
   readonly toOne: boolean;
+  /** The function's. */
+  readonly comment: string | null;
   /** Grants on the function. */
   readonly grants: readonly Grant[];
 }
@@ -226,6 +237,8 @@ export interface RoutineParameter {
   /** The type to cast arguments to: `bit` and `character` are widened, so that no argument is cut to length 1. */
   readonly castType: string;
   readonly required: boolean;
+  /** The default's expression; null = none. */
+  readonly default: string | null;
   readonly variadic: boolean;
 }
 
@@ -233,6 +246,8 @@ export interface RoutineResult {
   /** `composite` also for OUT, INOUT and TABLE parameters. */
   readonly kind: 'scalar' | 'composite';
   readonly setOf: boolean;
+  /** At most one row, as the function declares (`rows 1`) or because it returns no set. */
+  readonly toOne: boolean;
   /** The returned type; of a table's row type the table's name. */
   readonly type: QualifiedName;
   /** A domain over a composite type. */

@@ -64,10 +64,18 @@ export const columnAccessOf = (
 };
 
 /** Whether the role has one of some privileges by a list of grants. */
-interface Judge {
+export interface Judge {
   readonly may: (grants: readonly Grant[], ...privileges: readonly string[]) => boolean;
   readonly mayUse: (schema: string) => boolean;
 }
+
+const EVERYTHING: Judge = { may: () => true, mayUse: () => true };
+
+/** What the role may do, its own or inherited: anything, where it is a superuser. */
+export const judgeOf = (catalog: Catalog, role: string): Judge => {
+  const known = catalog.roles.get(role);
+  return known?.superuser === true ? EVERYTHING : createJudge(catalog, known);
+};
 
 const createJudge = (catalog: Catalog, role: Role | undefined): Judge => {
   const acting = actingRoles(catalog, role);

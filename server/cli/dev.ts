@@ -138,6 +138,7 @@ const printBanner = async (
         watched: project.watched,
         places: [
           ['REST', restUrl],
+          ...(config.graphqlEnabled ? [['GraphQL', origin + config.graphqlPrefix] as const] : []),
           ...(config.docsEnabled ? [['docs', `${origin}/docs`] as const] : []),
           ['health', `${origin}/health`],
           ['database', database.shownUri],

@@ -353,6 +353,30 @@ export const codes = {
     'Rows cannot be written along this relationship.',
     'Nested bodies follow foreign keys; write what a function or a read-only view shows in its own tables.',
   ),
+  // GraphQL
+  AURA300: entry(
+    400,
+    'The request is not a GraphQL request.',
+    'Send a JSON object with `query` and, where needed, `variables` and `operationName`.',
+  ),
+  AURA301: entry(
+    400,
+    'The request holds too many operations.',
+    'Send several requests, or raise `graphql-max-batch`.',
+  ),
+  AURA302: entry(415, 'The request is not JSON in UTF-8.', 'Send it with `Content-Type: application/json`.'),
+  AURA303: entry(
+    406,
+    'The client accepts none of the media types of GraphQL.',
+    'Accept `application/graphql-response+json` or `application/json`.',
+  ),
+  AURA304: entry(405, 'The method does not serve what is asked for.', 'Send mutations by POST.'),
+  AURA305: entry(400, 'No trusted document has this id.', 'Send the document itself.'),
+  AURA306: entry(
+    403,
+    'Only trusted documents are run, and this is none.',
+    'Add it to the file of `graphql-documents`.',
+  ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),
   PGRST301: entry(

@@ -9,7 +9,7 @@ import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
-import type { Statement, Statements } from '../query/statement.ts';
+import type { ResultColumn, Statement, Statements } from '../query/statement.ts';
 import type { Departure } from './departure.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
@@ -112,13 +112,17 @@ export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation'
 export const ending = ({ rollback }: Pick<TransactionMode, 'rollback'>): readonly Step[] =>
   rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT];
 
+/** The columns that are read as bytes. */
+const bodiesOf = (columns: readonly ResultColumn[]): readonly number[] =>
+  columns.flatMap((called, index) => (called === 'body' ? [index] : []));
+
 function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
   return {
     key: task.key === null || name === 'main' ? task.key : `${task.key} ${name}`,
     text: statement.text,
     values,
     formats: statement.columns
-      ? { columns: statement.columns.length, binary: statement.columns.indexOf('body') }
+      ? { columns: statement.columns.length, binary: bodiesOf(statement.columns) }
       : ALL_AS_TEXT,
     binary: name === 'main' ? task.binary : NO_BINARY,
   };

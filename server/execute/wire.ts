@@ -8,13 +8,13 @@
 /** A parameter's value: text, bytes (sent as text, too), or null. */
 export type WireValue = string | Buffer | null;
 
-/** How many columns come back, and which of them in binary form; 0 columns = whatever there are, as text. */
+/** How many columns come back, and which of them in binary form, by index; 0 columns = whatever there are, as text. */
 export interface ResultFormats {
   readonly columns: number;
-  readonly binary: number;
+  readonly binary: readonly number[];
 }
 
-export const ALL_AS_TEXT: ResultFormats = { columns: 0, binary: -1 };
+export const ALL_AS_TEXT: ResultFormats = { columns: 0, binary: [] };
 
 const FIRST_SIZE = 4096;
 /** A larger buffer is not kept for the next exchange. */
@@ -97,7 +97,7 @@ export class MessageWriter {
 
   /**
    * Bind to a portal, ordinarily the unnamed one. Parameters go as text, but those listed in `binary`; columns come
-   * back as text, but the one that `formats` marks.
+   * back as text, but those that `formats` lists.
    */
   bind(
     statement: string,
@@ -118,7 +118,8 @@ export class MessageWriter {
     this.#count(values.length);
     for (const value of values) this.#value(value);
     this.#int16(formats.columns);
-    for (let column = 0; column < formats.columns; column++) this.#int16(column === formats.binary ? 1 : 0);
+    for (let column = 0; column < formats.columns; column++)
+      this.#int16(formats.binary.includes(column) ? 1 : 0);
     this.#finish(start);
   }
 

@@ -23,10 +23,14 @@ const aggregates = (context: PlanContext, read: ReadPlan): boolean =>
   read.children.some((child) => aggregates(context, child));
 
 /** The limit that holds for a read: of two the lower one. Null = none. */
-export function costLimitOf(context: PlanContext, read: ReadPlan): CostLimit | null {
-  const { dbMaxCost, dbMaxAggregateCost } = context.options;
+export const costLimitOf = (context: PlanContext, read: ReadPlan): CostLimit | null =>
+  costLimitWhere(context, aggregates(context, read));
+
+/** The limit of a read that aggregates, or does not. */
+export function costLimitWhere({ options }: PlanContext, isAggregating: boolean): CostLimit | null {
+  const { dbMaxCost, dbMaxAggregateCost } = options;
   const forAll: CostLimit | null = dbMaxCost > 0 ? { most: dbMaxCost, setting: 'db-max-cost' } : null;
-  if (dbMaxAggregateCost === 0 || !aggregates(context, read)) return forAll;
+  if (dbMaxAggregateCost === 0 || !isAggregating) return forAll;
   return forAll !== null && forAll.most <= dbMaxAggregateCost
     ? forAll
     : { most: dbMaxAggregateCost, setting: 'db-max-aggregate-cost' };

@@ -41,12 +41,27 @@ export interface PlannedSelect {
 export type PlannedLogic =
   | PlannedFilter
   | { readonly kind: 'embed is null'; readonly negated: boolean; readonly embedAlias: string }
+  | RelatedCondition
   | {
       readonly kind: 'logic';
       readonly operator: 'and' | 'or';
       readonly negated: boolean;
       readonly children: readonly PlannedLogic[];
     };
+
+/** That there are rows of another relation, or none, which belong to the row and for which conditions hold. */
+export interface RelatedCondition {
+  readonly kind: 'related';
+  readonly negated: boolean;
+  readonly relation: QualifiedName;
+  /** The name of the other relation's rows, which no other rows have. */
+  readonly alias: string;
+  /** Pairs [column of the other relation, column of the row]. */
+  readonly joins: readonly (readonly [own: string, outer: string])[];
+  readonly where: readonly PlannedLogic[];
+  /** It is about rows for which the conditions, taken together, do not hold. */
+  readonly refuted: boolean;
+}
 
 export interface PlannedFilter {
   readonly kind: 'filter';

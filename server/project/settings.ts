@@ -44,7 +44,10 @@ export const loadDevelopmentSettings = (
   const sources = {
     env: process.env,
     file: project.settings ?? undefined,
-    project: { place: 'aura dev', values: { 'docs-enabled': true } },
+    project: {
+      place: 'aura dev',
+      values: { 'docs-enabled': true, 'graphql-introspection': ['*'], 'graphql-ui': true },
+    },
   };
   // every address that localhost has: IPv4's and IPv6's loopback
   const fixed = { 'db-uri': loginUri, 'server-host': 'localhost', 'server-port': port };

@@ -79,6 +79,8 @@ export const loadSupabaseSettings = async (
         'jwt-secret': projectSecret,
         'api-keys': [`${auth.publishableKey}=anon`, `${auth.secretKey}=service_role`],
         'require-rls': 'warn',
+        'graphql-introspection': ['*'],
+        'graphql-ui': true,
         'docs-enabled': true,
         // what reads the root there knows no other
         'openapi-version': '2.0',

@@ -40,7 +40,7 @@ interface Call {
   readonly arguments: Fragment;
 }
 
-function callArguments(plan: CallPlan): Call {
+function callArguments(plan: Pick<CallPlan, 'arguments'>): Call {
   const given = plan.arguments;
   switch (given.kind) {
     case 'none':
@@ -67,6 +67,12 @@ function callArguments(plan: CallPlan): Call {
       return { before: sql`${body}, lateral `, arguments: list(values) };
     }
   }
+}
+
+/** A call whose arguments come one by one, as an expression. */
+export function renderExpression(plan: Pick<CallPlan, 'routine' | 'arguments'>): Fragment {
+  if (plan.arguments.kind === 'json') throw new Error('members of a body are no expressions');
+  return sql`${qualified(plan.routine)}(${callArguments(plan).arguments})`;
 }
 
 /** A select of the function's rows; a scalar result is the column pgrst_scalar. */

@@ -8,6 +8,7 @@ import type {
   PlannedLogic,
   PlannedOrder,
   QualifiedColumn,
+  RelatedCondition,
 } from '../plan/types.ts';
 import type { Comparison, FullTextOperator, JsonStep, ListOperand, Operand } from '../request/ast.ts';
 import {
@@ -21,6 +22,7 @@ import {
   name,
   nothing,
   parameter,
+  qualified,
   sql,
 } from './sql.ts';
 
@@ -105,6 +107,8 @@ const QUANTIFIABLE = {
   imatch: sql`~*`,
 } as const;
 
+const SQL_PATTERN = { like: sql`like`, ilike: sql`ilike`, 'starts with': sql`^@` } as const;
+
 const FULL_TEXT: Readonly<Record<FullTextOperator, Fragment>> = {
   fts: sql`to_tsquery`,
   plfts: sql`plainto_tsquery`,
@@ -140,6 +144,8 @@ function comparison(found: Comparison, transform: string | null): Fragment {
       if (transform === null) return sql`= any (${items})`;
       return sql`= any (select ${transformed(transform, sql`unnest(${items}::text[])`)})`;
     }
+    case 'sql pattern':
+      return sql`${SQL_PATTERN[found.operator]} ${operandOf(found.operand)}`;
     case 'is':
       return sql`is ${IS[found.value]}`;
     case 'distinct':
@@ -165,6 +171,16 @@ const joinedNullEmbed: NullEmbed = (embedAlias, negated) =>
     ? sql`${name(embedAlias)} is distinct from null`
     : sql`${name(embedAlias)} is not distinct from null`;
 
+/** A condition that is not known to hold counts as one that does not. */
+function related(of: Qualifier, plan: RelatedCondition): Fragment {
+  const own = { schema: null, relation: plan.alias };
+  const conditions = plan.where.map((logic) => condition(own, logic));
+  const held = plan.refuted ? [sql`(${join(conditions, sql` and `)}) is not true`] : conditions;
+  const joins = plan.joins.map(([mine, outer]) => sql`${column(own, mine)} = ${column(of, outer)}`);
+  const exists = sql`exists (select 1 from ${qualified(plan.relation)} ${name(plan.alias)}${where([...joins, ...held])})`;
+  return plan.negated ? sql`not ${exists}` : exists;
+}
+
 /** A condition on the columns of a qualifier. */
 export function condition(
   of: Qualifier,
@@ -173,6 +189,7 @@ export function condition(
 ): Fragment {
   if (logic.kind === 'filter') return filter(of, logic);
   if (logic.kind === 'embed is null') return nullEmbed(logic.embedAlias, logic.negated);
+  if (logic.kind === 'related') return related(of, logic);
   const children = logic.children.map((child) => condition(of, child, nullEmbed));
   const joined = sql`(${join(children, logic.operator === 'and' ? sql` and ` : sql` or `)})`;
   return logic.negated ? sql`not ${joined}` : joined;

@@ -9,7 +9,7 @@
  */
 import type { PageKey, PagePlan, ReadPlan } from '../plan/types.ts';
 import type { Position } from '../request/ast.ts';
-import { field, where } from './filter.ts';
+import { field, type Qualifier, where } from './filter.ts';
 import { type SelectParts, scopeOf, selectParts } from './read.ts';
 import { type Fragment, integer, join, list, name, nothing, parameter, sql } from './sql.ts';
 
@@ -40,9 +40,11 @@ function valueAt(key: Fragment, { needsType }: PageKey, position: Position, inde
   return needsType ? sql`case when false then ${key} else ${value} end` : value;
 }
 
-function steps(plan: ReadPlan, { keys, position }: PagePlan): Step[] {
-  const scope = scopeOf(plan.source);
-  const backwards = position?.direction === 'before';
+function steps(
+  scope: Qualifier,
+  { keys, position }: Pick<PagePlan, 'keys' | 'position'>,
+  backwards: boolean,
+): Step[] {
   return keys.map((item, index) => {
     const of = item.embedAlias === null ? scope : { schema: null, relation: item.embedAlias };
     const key = field(of, item.field);
@@ -143,6 +145,17 @@ function orderBy(order: readonly Step[]): Fragment {
   return sql` order by ${list(terms)}`;
 }
 
+/** Keys of an order, walked from their first row to the last, or back. */
+export const renderKeyOrder = (scope: Qualifier, keys: readonly PageKey[], backwards: boolean): Fragment =>
+  orderBy(steps(scope, { keys, position: null }, backwards));
+
+/** That a row comes after the position, in its direction. */
+export function renderPosition(scope: Qualifier, keys: readonly PageKey[], position: Position): Fragment {
+  const all = steps(scope, { keys, position }, position.direction === 'before');
+  const ranges = rangesAfter(all, position.inclusive);
+  return ranges.length === 0 ? sql`false` : sql`(${join(ranges.map(and), sql` or `)})`;
+}
+
 /** The rows of the page and one more, in the order in which they are walked, numbered from 1. */
 const PAGE = sql`pgrst_page`;
 /** The row as it is answered, its keys, its number. */
@@ -167,7 +180,7 @@ const numbered = (rows: Fragment, before: Fragment): Fragment =>
 
 /** What precedes the statement: common table expressions, of which the last is PAGE. */
 function pageRows(plan: ReadPlan, page: PagePlan, seesValues: boolean): Fragment {
-  const all = steps(plan, page);
+  const all = steps(scopeOf(plan.source), page, page.position?.direction === 'before');
   const parts = selectParts(plan, seesValues);
   const size = page.size + 1;
   const rows = rangesOf(all, page.position).map((each) => rangeRows(parts, all, each, size));

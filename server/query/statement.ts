@@ -30,7 +30,7 @@ import {
   sql,
 } from './sql.ts';
 
-/** A column of the answer's row; `body` is read as bytes. */
+/** A column of the answer's row; `body` is read as bytes, and there may be several of it. */
 export type ResultColumn =
   | 'total'
   | 'page'

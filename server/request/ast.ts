@@ -70,6 +70,12 @@ export type Comparison =
       readonly operand: Operand;
     }
   | { readonly kind: 'in'; readonly list: ListOperand }
+  /** As SQL has it, with `%`; `starts with` knows no wildcard. */
+  | {
+      readonly kind: 'sql pattern';
+      readonly operator: 'like' | 'ilike' | 'starts with';
+      readonly operand: Operand;
+    }
   | { readonly kind: 'is'; readonly value: IsValue }
   | { readonly kind: 'distinct'; readonly operand: Operand }
   | {

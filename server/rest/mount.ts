@@ -7,6 +7,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
 import { Departure } from '../execute/departure.ts';
+import type { Observation } from '../observe/observation.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
@@ -36,7 +37,7 @@ function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string
 }
 
 /** Writes an answer whose body is there, which is recycled when the system has all of it. */
-function send(outgoing: ServerResponse, answer: Answer, recycle: (body: Buffer) => void): void {
+export function send(outgoing: ServerResponse, answer: Answer, recycle: (body: Buffer) => void): void {
   const { status, body } = answer;
   const without = WITHOUT_BODY.has(status);
   const headers = headersOf(answer, without);
@@ -45,6 +46,25 @@ function send(outgoing: ServerResponse, answer: Answer, recycle: (body: Buffer) 
   outgoing.writeHead(status, headers);
   if (body === null || without) outgoing.end();
   else outgoing.end(body, () => recycle(body));
+}
+
+/** What the log and the metrics are told of a request that was answered. */
+export function observationOf(
+  incoming: IncomingMessage,
+  { started, ...rest }: Sent & { id: string; started: number; role: string | null; sql: string | null },
+): Observation {
+  const url = incoming.url ?? '/';
+  const at = url.indexOf('?');
+  return {
+    kind: 'request',
+    ...rest,
+    method: incoming.method ?? '',
+    path: at < 0 ? url : url.slice(0, at),
+    query: at < 0 ? '' : url.slice(at + 1),
+    seconds: (performance.now() - started) / 1000,
+    clientAddress: incoming.socket.remoteAddress ?? null,
+    userAgent: incoming.headers['user-agent'] ?? null,
+  };
 }
 
 /** REST on HTTP. */
@@ -76,25 +96,8 @@ export function createRestServer(
       if (!outgoing.writableFinished) departure.announce();
     });
     const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);
-    const tell = (sent: Sent): void => {
-      const url = incoming.url ?? '/';
-      const at = url.indexOf('?');
-      context.observe({
-        kind: 'request',
-        id,
-        method: incoming.method ?? '',
-        path: at < 0 ? url : url.slice(0, at),
-        query: at < 0 ? '' : url.slice(at + 1),
-        status: sent.status,
-        seconds: (performance.now() - started) / 1000,
-        bytes: sent.bytes,
-        role,
-        clientAddress: incoming.socket.remoteAddress ?? null,
-        userAgent: incoming.headers['user-agent'] ?? null,
-        errorCode: sent.errorCode,
-        sql,
-      });
-    };
+    const tell = (sent: Sent): void =>
+      context.observe(observationOf(incoming, { ...sent, id, started, role, sql }));
     if (answer.lines) {
       const headers = headersOf(answer, false);
       tell(

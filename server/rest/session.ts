@@ -10,8 +10,21 @@ import { type Session, searchPathOf } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import type { RawRequest } from '../request/raw.ts';
 
+/** What a session depends on besides who asks. */
+export interface SessionPlan extends Pick<DatabasePlan, 'schema' | 'settings' | 'readOnly'> {
+  readonly preferences: Pick<DatabasePlan['preferences'], 'timezone'>;
+  /** Schemas that come on the search path behind `schema`. */
+  readonly beside?: readonly string[];
+}
+
 /** Makes sessions under one configuration. */
-export type SessionOf = (identity: Identity, raw: RawRequest, plan: DatabasePlan) => Session;
+export type SessionOf = (
+  identity: Identity,
+  raw: Pick<RawRequest, 'method' | 'path' | 'headers'>,
+  plan: SessionPlan,
+) => Session;
+
+const NONE: readonly string[] = [];
 
 function headersText(headers: RawRequest['headers']): string {
   const shown: Record<string, string> = {};
@@ -41,11 +54,12 @@ export function createSessionOf(
   roles: ReadonlyMap<string, RoleSettings>,
 ): SessionOf {
   const paths = new Map<string, string>();
-  const searchPath = (schema: string): string => {
-    const known = paths.get(schema);
+  const searchPath = (schema: string, beside: readonly string[]): string => {
+    const key = beside.length === 0 ? schema : [schema, ...beside].join('\0');
+    const known = paths.get(key);
     if (known !== undefined) return known;
-    const path = searchPathOf([schema, ...config.dbExtraSearchPath]);
-    paths.set(schema, path);
+    const path = searchPathOf([schema, ...beside, ...config.dbExtraSearchPath]);
+    paths.set(key, path);
     return path;
   };
   const byRole = new Map(
@@ -66,7 +80,7 @@ export function createSessionOf(
     const { timezone } = plan.preferences;
     return {
       role: identity.role,
-      searchPath: searchPath(plan.schema),
+      searchPath: searchPath(plan.schema, plan.beside ?? NONE),
       roleSettings: ofRole?.others ?? [],
       statementTimeout: ofRoutine === undefined ? limit : statementTimeout(limit / 1000, ofRoutine),
       claims: identity.claimsText,

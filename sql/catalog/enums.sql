@@ -5,6 +5,7 @@ select
   obj_description(t.oid, 'pg_type') as comment,
   n.nspname as schema,
   t.typname as name,
+  coalesce(t.typacl, acldefault('T', t.typowner))::text[] as acl,
   array_agg(e.enumlabel order by e.enumsortorder) as labels
 from pg_type t
 join pg_namespace n on n.oid = t.typnamespace

@@ -20,7 +20,14 @@ select
   coalesce(p.proallargtypes, p.proargtypes::oid[])::regtype[] as types,
   p.proargmodes as modes,
   p.pronargdefaults as defaults,
+  case
+    when p.pronargdefaults > 0 then array(
+      select pg_get_function_arg_default(p.oid, i::int)
+      from generate_series(1, cardinality(coalesce(p.proallargtypes, p.proargtypes::oid[]))) i
+    )
+  end as default_texts,
   p.proretset as returns_set,
+  p.prorows as rows,
   rn.nspname as result_schema,
   r.typname as result_name,
   r.typtype = 'c' as result_is_row,

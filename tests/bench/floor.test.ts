@@ -18,7 +18,7 @@ const two = (): Buffer => {
   writer.bind('a0', ['role', 'grüße'], ALL_AS_TEXT, new Set());
   writer.execute();
   writer.parse('', 'select $1::int');
-  writer.bind('', [null], { columns: 1, binary: 0 }, new Set([0]));
+  writer.bind('', [null], { columns: 1, binary: [0] }, new Set([0]));
   writer.execute();
   writer.sync();
   return Buffer.concat([startup(), writer.take()]);

@@ -21,6 +21,8 @@ const relation = (kind: RelationKind, facts: Partial<Relation> = {}): Relation =
   deletable: true,
   fillsRows: false,
   primaryKey: [],
+  ownKey: [],
+  uniqueIndexes: [],
   uniqueKeys: [],
   columns: new Map(),
   computedColumns: new Map(),

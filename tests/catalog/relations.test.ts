@@ -111,7 +111,7 @@ describe('relations', () => {
         { name: 'z', type: 'public.year', comment: 'When' },
       ],
     });
-    expect(catalog.types.get('public.size')).toEqual({
+    expect(catalog.types.get('public.size')).toMatchObject({
       kind: 'enum',
       schema: 'public',
       comment: 'Of shirts',

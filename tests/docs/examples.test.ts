@@ -25,12 +25,15 @@ const PAGES = [
   'batch.md',
   'conditional-requests.md',
   'streaming.md',
+  'graphql.md',
   'openapi.md',
 ] as const;
 
 /** Settings that a page speaks of. */
 const SETTINGS: Partial<Record<(typeof PAGES)[number], Record<string, unknown>>> = {
   'limits.md': { 'db-max-aggregate-cost': 200 },
+  // its requests name whole paths
+  'graphql.md': { 'rest-prefix': '/' },
 };
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);

@@ -85,7 +85,7 @@ describe('messages to the server', () => {
     ['more bytes than the buffer holds at first', [Buffer.alloc(100_000, 7), 'x'.repeat(70_000)]],
   ])('values bound in both forms are what the driver would send: %s', (_what, values) => {
     const binary = new Set(values.flatMap((value, index) => (Buffer.isBuffer(value) ? [index] : [])));
-    const ours = written((writer) => writer.bind('a1', values, { columns: 1, binary: 0 }, binary));
+    const ours = written((writer) => writer.bind('a1', values, { columns: 1, binary: [0] }, binary));
     expect(ours).toEqual(driversBind('a1', values));
   });
 
@@ -103,7 +103,7 @@ describe('messages to the server', () => {
   });
 
   test('one column can be asked for in binary form among others', () => {
-    const ours = written((writer) => writer.bind('', [], { columns: 3, binary: 1 }, NO_BINARY));
+    const ours = written((writer) => writer.bind('', [], { columns: 3, binary: [1] }, NO_BINARY));
     expect(ours.subarray(-8)).toEqual(Buffer.from([0, 3, 0, 0, 0, 1, 0, 0]));
   });
 
@@ -138,7 +138,9 @@ describe('messages to the server', () => {
   test('any text comes out as its UTF-8 bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.string({ unit: 'grapheme', maxLength: 3000 }))), (values) => {
-        const ours = written((writer) => writer.bind('s', values, { columns: 1, binary: 0 }, new Set([-1])));
+        const ours = written((writer) =>
+          writer.bind('s', values, { columns: 1, binary: [0] }, new Set([-1])),
+        );
         expect(ours).toEqual(driversBind('s', values));
       }),
     );

@@ -51,7 +51,7 @@ export interface Api {
 export const tokenFor = (as: string | Readonly<Record<string, unknown>>): string =>
   signToken(SECRET, typeof as === 'string' ? { role: as } : as);
 
-const isJson = (type: string | undefined): boolean => /^application\/(?:[\w.]+\+)?json\b/.test(type ?? '');
+const isJson = (type: string | undefined): boolean => /^application\/(?:[\w.-]+\+)?json\b/.test(type ?? '');
 
 /** Bytes in any case: with a text for a body Node would write the headers in the body's encoding. */
 function encodeBody(body: unknown): { content: Buffer | undefined; type: string | null } {

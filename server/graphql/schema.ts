@@ -1,0 +1,291 @@
+/**
+ * The GraphQL schema of a role: types of its tables, their connections, filters and writes, and the functions it may
+ * call, in pg_graphql's shape. It is built of graphql-js objects, whose fields are made when they are first asked
+ * for, and which carry what they mean.
+ */
+import {
+  type GraphQLFieldConfigArgumentMap,
+  type GraphQLFieldConfigMap,
+  GraphQLInputObjectType,
+  type GraphQLInputType,
+  GraphQLInterfaceType,
+  GraphQLList,
+  type GraphQLNamedType,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  type GraphQLOutputType,
+  GraphQLSchema,
+} from 'graphql';
+import { createAggregateType } from './aggregate-type.ts';
+import type { ColumnType } from './column-type.ts';
+import { createEnumTypes } from './enum-type.ts';
+import { createConflictActionType } from './extension-types.ts';
+import { createFilterTypes, type FilterTypes } from './filter-types.ts';
+import { isName } from './inflection.ts';
+import { means } from './meaning.ts';
+import type { Model, Table } from './model.ts';
+import { buildReferences, type Reference } from './reference.ts';
+import { createRootFields } from './root-fields.ts';
+import { buildComputedFields, buildRoutineFields } from './routine.ts';
+import { SCALARS } from './scalar.ts';
+import { required, type SchemaParts, type TableTypes } from './schema-parts.ts';
+
+type Fields = GraphQLFieldConfigMap<unknown, unknown>;
+
+const listOf = (type: GraphQLOutputType): GraphQLOutputType =>
+  new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(type)));
+
+const PAGE_INFO = (): GraphQLObjectType =>
+  new GraphQLObjectType({
+    name: 'PageInfo',
+    fields: {
+      endCursor: { type: SCALARS.String, extensions: means({ kind: 'end cursor' }) },
+      hasNextPage: { type: required(SCALARS.Boolean), extensions: means({ kind: 'has next page' }) },
+      hasPreviousPage: { type: required(SCALARS.Boolean), extensions: means({ kind: 'has previous page' }) },
+      startCursor: { type: SCALARS.String, extensions: means({ kind: 'start cursor' }) },
+    },
+  });
+
+function collectionArguments(filters: FilterTypes, table: Table): GraphQLFieldConfigArgumentMap {
+  return {
+    first: { type: SCALARS.Int, description: 'Query the first `n` records in the collection' },
+    last: { type: SCALARS.Int, description: 'Query the last `n` records in the collection' },
+    before: {
+      type: SCALARS.Cursor,
+      description: 'Query values in the collection before the provided cursor',
+    },
+    after: { type: SCALARS.Cursor, description: 'Query values in the collection after the provided cursor' },
+    offset: {
+      type: SCALARS.Int,
+      description:
+        'Skip n values from the after cursor. Alternative to cursor pagination. Backward pagination not supported.',
+    },
+    filter: {
+      type: filters.ofTable(table),
+      description: 'Filters to apply to the results set when querying from the collection',
+    },
+    orderBy: {
+      type: new GraphQLList(new GraphQLNonNull(filters.orderOf(table))),
+      description: 'Sort order to apply to the collection',
+    },
+  };
+}
+
+function rowFields(parts: SchemaParts, table: Table, references: readonly Reference[]): Fields {
+  const fields: Fields = {};
+  if (table.key.length > 0) {
+    fields['nodeId'] = {
+      type: required(SCALARS.ID),
+      description: 'Globally Unique Record Identifier',
+      extensions: means({ kind: 'node id', table }),
+    };
+  }
+  for (const column of table.columns) {
+    if (!column.selectable || !isName(column.field)) continue;
+    const type = parts.valueType(column.type);
+    fields[column.field] = {
+      type: column.column.nullable ? type : required(type),
+      description: column.description,
+      extensions: means({ kind: 'column', column }),
+    };
+  }
+  for (const reference of references) {
+    if (!isName(reference.field)) continue;
+    const { node, connection } = parts.typesOf(reference.target);
+    const type = reference.toOne ? node : connection;
+    fields[reference.field] = {
+      type: reference.nullable ? type : new GraphQLNonNull(type),
+      ...(reference.toOne ? {} : { args: parts.collectionArguments(reference.target) }),
+      extensions: means({ kind: 'reference', reference }),
+    };
+  }
+  for (const computed of buildComputedFields(parts.model, table)) {
+    const { result, field, description } = computed;
+    fields[field] = {
+      type: parts.resultType(result),
+      description,
+      ...(result.kind === 'connection' ? { args: parts.collectionArguments(result.table) } : {}),
+      extensions: means({ kind: 'computed', computed }),
+    };
+  }
+  return fields;
+}
+
+function connectionFields(table: Table, node: GraphQLObjectType, pageInfo: GraphQLObjectType): Fields {
+  const edge = new GraphQLObjectType({
+    name: `${table.name}Edge`,
+    fields: {
+      cursor: { type: required(SCALARS.String), extensions: means({ kind: 'cursor' }) },
+      node: { type: new GraphQLNonNull(node), extensions: means({ kind: 'node' }) },
+    },
+  });
+  const aggregate = table.aggregates ? createAggregateType(table) : null;
+  return {
+    edges: { type: listOf(edge), extensions: means({ kind: 'edges' }) },
+    pageInfo: { type: new GraphQLNonNull(pageInfo), extensions: means({ kind: 'page info' }) },
+    ...(table.counts
+      ? {
+          totalCount: {
+            type: required(SCALARS.Int),
+            description: 'The total number of records matching the `filter` criteria',
+            extensions: means({ kind: 'total count' }),
+          },
+        }
+      : {}),
+    ...(aggregate
+      ? {
+          aggregate: {
+            type: aggregate,
+            description: `Aggregate functions calculated on the collection of \`${table.name}\``,
+            extensions: means({ kind: 'aggregate' }),
+          },
+        }
+      : {}),
+  };
+}
+
+function responseType(name: string, node: GraphQLObjectType): GraphQLObjectType {
+  return new GraphQLObjectType({
+    name,
+    fields: {
+      affectedCount: {
+        type: required(SCALARS.Int),
+        description: 'Count of the records impacted by the mutation',
+        extensions: means({ kind: 'affected count' }),
+      },
+      records: {
+        type: listOf(node),
+        description: 'Array of records impacted by the mutation',
+        extensions: means({ kind: 'records' }),
+      },
+    },
+  });
+}
+
+function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): GraphQLInputObjectType {
+  return new GraphQLInputObjectType({
+    name: `${table.name}${use === 'insert' ? 'Insert' : 'Update'}Input`,
+    fields: () =>
+      Object.fromEntries(
+        table.columns
+          .filter(
+            (column) => (use === 'insert' ? column.insertable : column.updatable) && isName(column.field),
+          )
+          .map((column) => [
+            column.field,
+            { type: parts.valueType(column.type), extensions: means({ kind: 'column', column }) },
+          ]),
+      ),
+  });
+}
+
+function createParts(model: Model, isExtended: boolean): SchemaParts {
+  const enumOf = createEnumTypes();
+  const references = buildReferences(model);
+  const filters = createFilterTypes({
+    enumOf,
+    isExtended,
+    referencesOf: (table) => (isExtended ? (references.get(table) ?? []) : []),
+  });
+  const node = new GraphQLInterfaceType({
+    name: 'Node',
+    fields: { nodeId: { type: required(SCALARS.ID), description: 'Retrieves a record by `ID`' } },
+  });
+  const pageInfo = PAGE_INFO();
+  const types = new Map<Table, TableTypes>();
+  const valueType = (type: ColumnType): GraphQLInputType & GraphQLOutputType => {
+    if (type.kind === 'list') return new GraphQLList(valueType(type.of));
+    return type.kind === 'enum' ? enumOf(type.enum) : SCALARS[type.scalar];
+  };
+  const typesOf = (table: Table): TableTypes => {
+    const known = types.get(table);
+    if (known) return known;
+    const own = new GraphQLObjectType({
+      name: table.name,
+      description: table.description,
+      interfaces: table.key.length > 0 ? [node] : [],
+      fields: () => rowFields(parts, table, references.get(table) ?? []),
+    });
+    const made: TableTypes = {
+      node: own,
+      connection: new GraphQLObjectType({
+        name: `${table.name}Connection`,
+        fields: () => connectionFields(table, own, pageInfo),
+      }),
+      insertInput: inputType(parts, table, 'insert'),
+      updateInput: inputType(parts, table, 'update'),
+      insertResponse: responseType(`${table.name}InsertResponse`, own),
+      updateResponse: responseType(`${table.name}UpdateResponse`, own),
+      deleteResponse: responseType(`${table.name}DeleteResponse`, own),
+    };
+    types.set(table, made);
+    return made;
+  };
+  const argumentMaps = new Map<Table, GraphQLFieldConfigArgumentMap>();
+  const parts: SchemaParts = {
+    model,
+    filters,
+    typesOf,
+    enumOf,
+    isExtended,
+    conflictAction: createConflictActionType(),
+    node,
+    pageInfo,
+    valueType,
+    collectionArguments: (table) => {
+      const known = argumentMaps.get(table) ?? collectionArguments(filters, table);
+      argumentMaps.set(table, known);
+      return known;
+    },
+    resultType: (result) => {
+      if (result.kind === 'value') return valueType(result.type);
+      const { node: record, connection } = typesOf(result.table);
+      return result.kind === 'record' ? record : connection;
+    },
+  };
+  return parts;
+}
+
+/** Enums of the exposed schemas, whether a column has them or not. */
+function enumTypes({ model, enumOf, filters }: SchemaParts): GraphQLNamedType[] {
+  return [...model.catalog.types].flatMap(([key, type]) => {
+    const { may, mayUse } = model.judge;
+    if (type.kind !== 'enum' || !mayUse(type.schema) || !may(type.grants, 'USAGE')) return [];
+    const found = model.typeOf(key);
+    if (found?.kind !== 'enum') return [];
+    const own = enumOf(found.enum);
+    return [own, filters.ofEnum(found.enum, own)];
+  });
+}
+
+/** Builds the schema of a model; extended, it has what pg_graphql has not. */
+export function buildSchema(model: Model, isExtended: boolean): GraphQLSchema {
+  const parts = createParts(model, isExtended);
+  const roots = createRootFields(parts, buildRoutineFields(model));
+  const query = new GraphQLObjectType({
+    name: 'Query',
+    description: 'The root type for querying data',
+    fields: roots.query,
+  });
+  const hasMutations = Object.keys(roots.mutation).length > 0;
+  const mutation = new GraphQLObjectType({
+    name: 'Mutation',
+    description: 'The root type for creating and mutating data',
+    fields: roots.mutation,
+  });
+  return new GraphQLSchema({
+    query,
+    ...(hasMutations ? { mutation } : {}),
+    types: [
+      ...Object.values(SCALARS),
+      ...parts.filters.all,
+      parts.pageInfo,
+      parts.filters.filterIs,
+      parts.filters.direction,
+      ...[...model.tables.values()].map((table) => parts.typesOf(table).node),
+      ...enumTypes(parts),
+    ],
+    // its names and their uniqueness are the model's to see to, and to look at all of it again takes long
+    assumeValid: true,
+  });
+}
