@@ -356,10 +356,10 @@ revoke all on function
 from public;
 grant usage, create on schema realtime to aura_realtime;
 grant execute on function realtime.key_columns(oid) to aura_realtime;
--- who is no superuser may give something only to a role that it is a member of
+-- who is no superuser may give something only to a role that it may act as; to have made it is not enough
 do $$
 begin
-  if not pg_has_role('aura_realtime', 'member') then
+  if not pg_has_role('aura_realtime', 'usage') then
     grant aura_realtime to current_user;
   end if;
 end
