@@ -5,6 +5,7 @@
 import { type GraphQLInputType, type GraphQLSchema, getNamedType, isInputObjectType } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Catalog, Relation } from '../catalog/types.ts';
+import { judgeOf } from '../catalog/visible.ts';
 import type { PlanContext, PlanOptions } from '../plan/context.ts';
 import { costLimitWhere } from '../plan/cost.ts';
 import { type DocumentStep, isAggregating, type RootValue } from '../plan/document.ts';
@@ -145,7 +146,7 @@ function createRoleSchema(
   settings: SchemaSettings,
   idOf: (text: string) => number | null,
 ): RoleSchema {
-  const model = buildModel(context.catalog, context.role);
+  const model = buildModel(context.catalog, judgeOf(context.catalog, context.role));
   const { graphqlExtensions } = settings;
   const schema = buildSchema(model, graphqlExtensions);
   const shown = introspectedModel(model, context.role, settings.graphqlIntrospection);
