@@ -180,12 +180,21 @@ test.each([
   ['period: { strictlyLeft: "[2020-02-15,2020-04-01)" }', [1]],
   ['words: { search: "harbour -rain" }', [1]],
   ['meta: { contains: "{\\"a\\": {}}" }', [1]],
+  ['meta: { jsonPath: "$.a.b ? (@ >= 1)" }', [1]],
+  ['meta: { jsonPath: "$.a" }', [1, 2]],
   ['meta: { containedBy: "{\\"a\\": 2, \\"c\\": 3}" }', [2]],
 ])('operators of further types: %s', async (filter, expected) => {
   const { stockCollection } = await library.data(
     `{ stockCollection(filter: { ${filter} }) { edges { node { id } } } }`,
   );
   expect(stockCollection.edges.map(({ node }: { node: { id: number } }) => node.id)).toEqual(expected);
+});
+
+test('a JSON path that cannot be read is refused by PostgreSQL', async () => {
+  const [error] = await library.errors(
+    '{ stockCollection(filter: { meta: { jsonPath: "$.a ? (" } }) { edges { cursor } } }',
+  );
+  expect(error.extensions.code).toBe('42601');
 });
 
 test('text is searched by words', async () => {
