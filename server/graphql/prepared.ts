@@ -13,6 +13,7 @@ import { refuseUnprotectedRelations } from '../plan/protect.ts';
 import { renderDocument, renderDocumentCost } from '../query/document.ts';
 import type { Statement } from '../query/statement.ts';
 import { type CostGuard, createCostGuard } from '../rest/cost.ts';
+import { isFieldEnum } from './field-enum.ts';
 import type { StructureRules, Variables } from './input.ts';
 import { structureOf } from './input.ts';
 import { buildModel, isIntrospected, type Model } from './model.ts';
@@ -70,8 +71,7 @@ const MOST_STRUCTURES = 64;
 
 const RULES: StructureRules = {
   isRow: (type) => isInputObjectType(type) && /(?:Insert|UpdateByPk)Input$/.test(type.name),
-  ofList: (type, values) =>
-    getNamedType(type).name.endsWith('ConflictField') ? JSON.stringify(values) : '*',
+  ofList: (type, values) => (isFieldEnum(getNamedType(type).name) ? JSON.stringify(values) : '*'),
   ofLeaf: (type, value) => {
     const { name } = getNamedType(type);
     if (name === 'Cursor')

@@ -147,7 +147,8 @@ function call(parts: SchemaParts, routine: RoutineField): GraphQLFieldConfig<unk
   const { result } = routine;
   return {
     type: parts.resultType(result),
-    args: result.kind === 'connection' ? { ...args, ...parts.collectionArguments(result.table) } : args,
+    args:
+      result.kind === 'connection' ? { ...args, ...parts.collectionArguments(result.table), ...args } : args,
     description: routine.description,
     extensions: means({ kind: 'call', routine }),
   };
