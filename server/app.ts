@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { createPool, type Pool } from './execute/pool.ts';
 import { ask } from './execute/query.ts';
 import { createStreamSlots } from './execute/stream.ts';
+import { describeGraphql } from './graphql/described.ts';
 import { loadDocuments } from './graphql/documents.ts';
 import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
 import type { Direct } from './host/http-server.ts';
@@ -144,7 +145,9 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     streams: createStreamSlots(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
-    describe: createDescriber(version, () => []),
+    describe: createDescriber(version, () =>
+      first.graphqlEnabled ? [describeGraphql(first.graphqlPrefix)] : [],
+    ),
     observe,
     requestId: createRequestId(),
   };

@@ -61,7 +61,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'server/graphql/prepared.ts',
     'server/openapi/route.ts',
   ],
-  'openapi3-ts': ['server/openapi'],
+  'openapi3-ts': ['server/openapi', 'server/graphql/described.ts'],
   pg: ['server/execute/backend.ts', 'server/execute/connection.ts'],
   'pg-listen': ['server/execute/listen.ts'],
   pino: ['server/observe/log.ts'],

@@ -14,6 +14,7 @@ import { answerPreflight, withCors } from '../rest/cors.ts';
 import { discreet } from '../rest/discreet.ts';
 import { readIncoming } from '../rest/incoming.ts';
 import type { Served } from '../rest/route.ts';
+import { asApiError, noCatalog } from '../rest/unforeseen.ts';
 import {
   answerOf,
   dataOf,
@@ -114,11 +115,6 @@ async function outcomeOf(
   }
 }
 
-const noCatalog = (): Error =>
-  apiError('PGRST002', 'Could not query the database for the schema cache. Retrying.', {
-    headers: { 'Retry-After': '1' },
-  });
-
 interface Asked {
   readonly seen: SeenRequest;
   readonly requests: GraphqlRequest | readonly GraphqlRequest[];
@@ -191,7 +187,7 @@ export async function serveGraphql(
     outcome = await serve(context, settings, incoming, departure, trace);
   } catch (error) {
     isRequest = true;
-    outcome = errorOf(asApiError(context, error, requestId));
+    outcome = errorOf(asApiError(context.observe, error, requestId));
   }
   const answer = answerOf(outcome, type, isRequest);
   return {
@@ -200,14 +196,4 @@ export async function serveGraphql(
     errorCode: outcome.errorCode,
     sql: trace.sql,
   };
-}
-
-/** What nobody foresaw is logged with the request's id and answered without details. */
-function asApiError(context: GraphqlContext, error: unknown, requestId: string): ApiError {
-  if (error instanceof ApiError) return error;
-  context.observe({ kind: 'defect', error, requestId });
-  return apiError('PGRSTX00', 'Internal server error', {
-    details: `The log has more under the request id ${requestId}.`,
-    hint: 'This is a defect of the server; please report it.',
-  }) as ApiError;
 }

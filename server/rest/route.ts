@@ -5,8 +5,6 @@
  */
 
 import type { IncomingMessage } from 'node:http';
-import { apiError } from '../errors/codes.ts';
-import { ApiError } from '../errors/error.ts';
 import { runWithinCost } from '../execute/cost.ts';
 import type { Departure } from '../execute/departure.ts';
 import { type Executed, runWork } from '../execute/transaction.ts';
@@ -27,6 +25,7 @@ import { blameNesting } from './nesting.ts';
 import { serveStream } from './stream.ts';
 import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
 import { createTiming } from './timing.ts';
+import { asApiError, noCatalog } from './unforeseen.ts';
 
 /** An answer and what the log wants to know of how it came about. */
 export interface Served {
@@ -35,11 +34,6 @@ export interface Served {
   readonly errorCode: string | null;
   readonly sql: string | null;
 }
-
-const noCatalog = (): Error =>
-  apiError('PGRST002', 'Could not query the database for the schema cache. Retrying.', {
-    headers: { 'Retry-After': '1' },
-  });
 
 interface Trace {
   identity: Identity | null;
@@ -65,7 +59,7 @@ export async function serveRest(
     answer = await serve(context, settings, incoming, departure, trace);
   } catch (error) {
     const refusal = discreet(
-      asApiError(context, error, requestId),
+      asApiError(context.observe, error, requestId),
       context.catalog(),
       trace.identity?.role ?? null,
     );
@@ -171,14 +165,4 @@ function withTrace(answer: Answer, incoming: IncomingMessage, header: string | n
   const sent = incoming.headers[header.toLowerCase()];
   const text = [sent ?? ''].flat().join(', ');
   return { ...answer, headers: { ...answer.headers, [header]: decodeHeader(text) } };
-}
-
-/** What nobody foresaw is logged with the request's id and answered without details. */
-function asApiError(context: RestContext, error: unknown, requestId: string): ApiError {
-  if (error instanceof ApiError) return error;
-  context.observe({ kind: 'defect', error, requestId });
-  return apiError('PGRSTX00', 'Internal server error', {
-    details: `The log has more under the request id ${requestId}.`,
-    hint: 'This is a defect of the server; please report it.',
-  });
 }

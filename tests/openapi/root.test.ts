@@ -1,5 +1,5 @@
 /** The root of REST: which document it answers, to whom, and when it has none to send. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { useDepot } from './fixture.ts';
 
@@ -144,4 +144,21 @@ test('a batch may ask for it, too', async () => {
     body: { requests: [{ method: 'GET', path: '/' }] },
   });
   expect(json.results[0]).toMatchObject({ status: 200, body: { openapi: '3.1.1' } });
+});
+
+describe('GraphQL', () => {
+  test('is described beside REST', async () => {
+    const document = await served.document('authenticated');
+    const path = document.paths?.['/graphql/v1'];
+    expect(Object.keys(path ?? {})).toEqual(['servers', 'get', 'post']);
+    expect(path?.servers).toEqual([{ url: expect.stringMatching(/\/$/) }]);
+  });
+
+  test('is not, where it is not served', async () => {
+    const api = await startApi(served.database, { 'db-schemas': 'depot', 'graphql-enabled': false });
+    onTestFinished(() => api.close());
+    const { json } = await api.request('GET', '/', { as: 'authenticated' });
+    expect(json.paths['/graphql/v1']).toBeUndefined();
+    expect(json.tags.map(({ name }: { name: string }) => name)).not.toContain('GraphQL');
+  });
 });
