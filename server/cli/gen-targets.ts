@@ -66,8 +66,8 @@ const graphql: GenTarget = {
         null,
       );
     }
-    const { describeSchema } = await import('../graphql/description.ts');
-    return describeSchema(catalog, schemas.length === 0 ? catalog.schemas : schemas, format === 'extended');
+    const { printDefinition } = await import('../graphql/definition.ts');
+    return printDefinition(catalog, schemas.length === 0 ? catalog.schemas : schemas, format === 'extended');
   },
 };
 

@@ -5,7 +5,7 @@
 import { buildSchema, validateSchema } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildModel, type Model, type PrintOptions, targets } from '../../codegen/index.ts';
-import { describeSchema } from '../../server/graphql/description.ts';
+import { printDefinition } from '../../server/graphql/definition.ts';
 import { modelOf, shopCatalog, tracksCatalog } from './fixture.ts';
 
 const models = new Map<string, Model>();
@@ -50,7 +50,7 @@ describe.each([
 ])('%s', (name, load) => {
   test('as a GraphQL schema, plain and extended', async () => {
     const catalog = await load();
-    const print = (isExtended: boolean): string => describeSchema(catalog, catalog.schemas, isExtended);
+    const print = (isExtended: boolean): string => printDefinition(catalog, catalog.schemas, isExtended);
     await expect(print(false)).toMatchFileSnapshot(golden(`${name}.graphql`));
     await expect(print(true)).toMatchFileSnapshot(golden(`${name}.extended.graphql`));
     for (const isExtended of [false, true])

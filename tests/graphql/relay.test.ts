@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadCatalog } from '../../server/catalog/load.ts';
-import { describeSchema } from '../../server/graphql/description.ts';
+import { printDefinition } from '../../server/graphql/definition.ts';
 import { connectCatalog } from '../catalog/connect.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { writeFiles } from '../support/folder.ts';
@@ -109,7 +109,7 @@ beforeAll(async () => {
   await connection.close();
   const persisted = join(folder, 'documents.json');
   await writeFiles(folder, {
-    'schema.graphql': describeSchema(catalog, catalog.schemas, false),
+    'schema.graphql': printDefinition(catalog, catalog.schemas, false),
     'src/shelves.ts': SOURCE,
     'documents.json': '{}',
     'relay.config.json': JSON.stringify(CONFIG),

@@ -9,7 +9,7 @@ import { buildSchema } from './schema.ts';
  * Prints what a role would be served that may do anything, were only these of the exposed schemas there. It is sorted:
  * one catalog gives one text. Extended, it has what `graphql-extensions` adds.
  */
-export function describeSchema(catalog: Catalog, schemas: readonly string[], isExtended: boolean): string {
+export function printDefinition(catalog: Catalog, schemas: readonly string[], isExtended: boolean): string {
   const exposed = catalog.schemas.filter((schema) => schemas.includes(schema));
   const model = buildModel({ ...catalog, schemas: exposed }, judgeOfAll(exposed));
   return `${printSchema(lexicographicSortSchema(buildSchema(model, isExtended)))}\n`;
