@@ -251,6 +251,21 @@ describe('distinct rows', () => {
     ]);
   });
 
+  test('of what functions give, of the root and of rows', async () => {
+    const data = await library.data(
+      `query F($field: BookDistinctField!, $first: Int!) {
+        booksBy(author: 3, distinctOn: [$field], first: $first) { edges { node { id nodeId } } totalCount }
+        authorByPk(id: 3) { cheap(distinctOn: [price], orderBy: [{ price: DescNullsLast }]) { edges { node { id } } } }
+      }`,
+      { as: 'authenticated', variables: { field: 'state', first: 1 } },
+    );
+    expect(data.booksBy).toEqual({
+      edges: [{ node: { id: '5', nodeId: expect.any(String) } }],
+      totalCount: 2,
+    });
+    expect(data.authorByPk.cheap.edges).toEqual([{ node: { id: '7' } }, { node: { id: '5' } }]);
+  });
+
   test('need no more columns than are granted', async () => {
     const { partialCollection } = await library.data(
       '{ partialCollection(distinctOn: [open]) { edges { node { open } } } }',
