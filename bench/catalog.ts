@@ -1,7 +1,7 @@
 /**
  * How long the catalog takes to load and link: 1,000 tables of ten columns with a foreign key each, 2,000 functions,
  * 200 views. Prints milliseconds, medians of several runs on a warm connection and the first run on a cold one; and how
- * long that schema takes to be described as OpenAPI, from the catalog to the bytes.
+ * long that schema takes to be described as OpenAPI, from the catalog to the bytes, and to be built as GraphQL.
  *
  * node bench/catalog.ts               on a throwaway embedded server
  * TEST_DB_URI=... node bench/catalog.ts    on the server at that superuser's URI, in a database of its own
@@ -12,8 +12,10 @@ import { join } from 'node:path';
 import { type CatalogQuery, loadCatalog } from '../server/catalog/load.ts';
 import { renderCatalog } from '../server/catalog/render.ts';
 import type { Catalog } from '../server/catalog/types.ts';
-import { visibleTo } from '../server/catalog/visible.ts';
+import { judgeOf, visibleTo } from '../server/catalog/visible.ts';
 import { startEmbedded } from '../server/embedded.ts';
+import { buildModel as buildGraphqlModel } from '../server/graphql/model.ts';
+import { buildSchema } from '../server/graphql/schema.ts';
 import { renderOpenApi } from '../server/openapi/document.ts';
 import { type ApiModel, buildModel } from '../server/openapi/model.ts';
 import { renderSwagger } from '../server/openapi/swagger.ts';
@@ -79,6 +81,14 @@ const documentsOf = (catalog: Catalog): readonly (readonly [name: string, descri
   ];
 };
 
+/** Milliseconds to build the GraphQL schema of a role, and how many types introspection shows of it. */
+const timeGraphql = (catalog: Catalog): { time: number; types: number } => {
+  const start = performance.now();
+  const schema = buildSchema(buildGraphqlModel(catalog, judgeOf(catalog, 'anon')), false);
+  const time = performance.now() - start;
+  return { time, types: Object.keys(schema.getTypeMap()).length };
+};
+
 const timeDescription = (describe: () => object): { time: number; bytes: number } => {
   const start = performance.now();
   const bytes = Buffer.from(JSON.stringify(describe())).length;
@@ -126,6 +136,12 @@ const measure = async (uri: string): Promise<void> => {
     const middle = median(times.map(({ time }) => time));
     console.log(`${name}          ${ms(middle)} (first ${ms(first?.time ?? 0)}), ${size.toFixed(1)} MB`);
   }
+  const builds = Array.from({ length: RUNS }, () => timeGraphql(catalog));
+  const [build] = builds;
+  const built = median(builds.map(({ time }) => time));
+  console.log(
+    `GraphQL schema, once            ${ms(built)} (first ${ms(build?.time ?? 0)}), ${build?.types} types`,
+  );
   console.log(
     `rendered as JSON                ${(JSON.stringify(renderCatalog(catalog)).length / 1e6).toFixed(1)} MB`,
   );

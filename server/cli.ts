@@ -176,7 +176,7 @@ const addGen = (program: Command): void => {
     .description(
       'Prints code from the schema of a database (--db-uri, or the settings), of the migrations in a project folder (--project-dir), or of a file that aura inspect wrote (--catalog).',
     )
-    .argument('<target>', 'types, zod, openapi, erd, python, dart, go')
+    .argument('<target>', 'types, zod, openapi, graphql, erd, python, dart, go')
     .argument('[file]', `a configuration file (default: ${settingsFile}, if there is one)`)
     .option('--out <file>', 'where to write (default: standard output)')
     .option('--schema <names>', 'the schemas to print, with commas (default: all that are exposed)')
@@ -184,7 +184,7 @@ const addGen = (program: Command): void => {
     .option('--catalog <file>', 'a file that aura inspect wrote')
     .option(
       '--format <format>',
-      'of targets that have several: mermaid or svg of erd, json or yaml of openapi',
+      'of targets that have several: mermaid or svg of erd, json or yaml of openapi, graphql or extended of graphql',
     )
     .option('--watch', 'write again whenever the schema changes')
     .option('--check', 'write nothing, and end with 1 if the file is not up to date')

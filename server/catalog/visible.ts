@@ -71,6 +71,12 @@ export interface Judge {
 
 const EVERYTHING: Judge = { may: () => true, mayUse: () => true };
 
+/** Everything in some schemas, whoever asks: for descriptions of all that is exposed. */
+export const judgeOfAll = (schemas: readonly string[]): Judge => ({
+  may: () => true,
+  mayUse: (schema) => schemas.includes(schema),
+});
+
 /** What the role may do, its own or inherited: anything, where it is a superuser. */
 export const judgeOf = (catalog: Catalog, role: string): Judge => {
   const known = catalog.roles.get(role);

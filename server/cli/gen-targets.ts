@@ -54,8 +54,26 @@ const openapi: GenTarget = {
   },
 };
 
+/** One GraphQL schema is made of all exposed schemas; of those that are asked for it is as if no others were. */
+const graphql: GenTarget = {
+  summary: 'the GraphQL schema of everything that is exposed; extended: as graphql-extensions makes it',
+  formats: ['graphql', 'extended'],
+  print: async (catalog, { schemas, format }) => {
+    const unknown = schemas.find((name) => !catalog.schemas.includes(name));
+    if (unknown !== undefined) {
+      throw new StartError(
+        `The schema "${unknown}" is not one of those that are exposed: ${catalog.schemas.join(', ')}.`,
+        null,
+      );
+    }
+    const { printDefinition } = await import('../graphql/definition.ts');
+    return printDefinition(catalog, schemas.length === 0 ? catalog.schemas : schemas, format === 'extended');
+  },
+};
+
 /** By name. */
 export const genTargets: ReadonlyMap<string, GenTarget> = new Map<string, GenTarget>([
   ...[...targets].map(([name, target]) => [name, fromModel(target)] as const),
   ['openapi', openapi],
+  ['graphql', graphql],
 ]);

@@ -24,7 +24,7 @@ export const graphqlSettings = {
   }),
   'graphql-extensions': ownSetting(boolean, false, {
     description:
-      'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, upserts, further operators.',
+      'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, upserts, further operators, distinct rows, groups.',
     reloadable: true,
     inDatabase: true,
   }),

@@ -9,6 +9,7 @@ import {
   GraphQLList,
   GraphQLNonNull,
 } from 'graphql';
+import { createFieldEnum } from './field-enum.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Table } from './model.ts';
@@ -30,11 +31,8 @@ export function conflictArgument(
   { conflictAction }: SchemaParts,
   table: Table,
 ): GraphQLFieldConfigArgumentMap {
-  const columns = table.columns.filter((column) => column.selectable && isName(column.field));
-  const field = new GraphQLEnumType({
-    name: `${table.name}ConflictField`,
-    values: Object.fromEntries(columns.map(({ field: name, column }) => [name, { value: column.name }])),
-  });
+  const field = createFieldEnum(table, 'Conflict');
+  if (field === null) return {};
   const type = new GraphQLInputObjectType({
     name: `${table.name}OnConflict`,
     fields: {

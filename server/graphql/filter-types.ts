@@ -37,7 +37,8 @@ export type FilterOperator =
   | 'strictlyLeft'
   | 'strictlyRight'
   | 'adjacent'
-  | 'search';
+  | 'search'
+  | 'jsonPath';
 
 const ORDERED: readonly FilterOperator[] = ['eq', 'gt', 'gte', 'in', 'is', 'lt', 'lte', 'neq'];
 
@@ -63,10 +64,11 @@ interface ExtendedFilter {
   readonly operators: readonly FilterOperator[];
 }
 
+const JSON_PATH = 'A SQL/JSON path that finds something in the value: `$.items[*] ? (@.price > 10)`';
 const JSON_FILTER: ExtendedFilter = {
   name: 'JSON',
   value: 'JSON',
-  operators: ['containedBy', 'contains', 'is'],
+  operators: ['containedBy', 'contains', 'is', 'jsonPath'],
 };
 const RANGE_FILTER: ExtendedFilter = {
   name: 'Range',
@@ -146,6 +148,7 @@ export function createFilterTypes({ enumOf, referencesOf, isExtended }: FilterSo
         Object.fromEntries(
           operators.map((operator) => {
             if (operator === 'is') return [operator, { type: filterIs }];
+            if (operator === 'jsonPath') return [operator, { type: SCALARS.String, description: JSON_PATH }];
             return [operator, { type: isList || operator === 'in' ? listOf(type) : type }];
           }),
         ),

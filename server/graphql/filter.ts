@@ -61,6 +61,7 @@ function comparisonOf(planner: Planner, operator: FilterOperator, input: Input):
   }
   if (isOf(ARRAY, operator)) return { kind: 'simple', operator: ARRAY[operator], operand };
   if (isOf(PATTERN, operator)) return { kind: 'sql pattern', operator: PATTERN[operator], operand };
+  if (operator === 'jsonPath') return { kind: 'json path', operand };
   if (operator === 'search') return { kind: 'full-text', operator: 'wfts', language: null, operand };
   return { kind: 'quantifiable', operator: 'eq', quantifier: 'any', operand };
 }

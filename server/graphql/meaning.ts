@@ -21,6 +21,8 @@ export type FieldMeaning =
   | { readonly kind: 'computed'; readonly computed: ComputedField }
   // of a connection and what is in it
   | { readonly kind: 'edges' | 'page info' | 'total count' | 'aggregate' }
+  | { readonly kind: 'groups'; readonly table: Table }
+  | { readonly kind: 'group key' }
   | { readonly kind: 'cursor' | 'node' }
   | { readonly kind: 'start cursor' | 'end cursor' | 'has next page' | 'has previous page' }
   | { readonly kind: 'count' }

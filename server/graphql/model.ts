@@ -1,9 +1,9 @@
 /**
- * The catalog as GraphQL sees it, for one role: tables with their fields, how they refer to each other, functions.
+ * The catalog as GraphQL sees it, for one role (or for all that is exposed): tables with their fields, how they refer to each other, functions.
  * It decides about names and about what is shown; what may be done is PostgreSQL's to decide.
  */
 import type { Catalog, Column, Relation } from '../catalog/types.ts';
-import { type Judge, judgeOf } from '../catalog/visible.ts';
+import type { Judge } from '../catalog/visible.ts';
 import { nameKey, type QualifiedName } from '../names.ts';
 import { type ColumnType, createTypeOf, inflects, type TypeOf } from './column-type.ts';
 import { countIn, type Directive, directiveOf, flagIn, isEnabledIn, textIn, textsIn } from './directive.ts';
@@ -128,8 +128,7 @@ function buildTable(catalog: Catalog, judge: Judge, typeOf: TypeOf, relation: Re
 }
 
 /** Builds the model. Of two relations whose types would have one name, that of the earlier schema has it. */
-export function buildModel(catalog: Catalog, role: string): Model {
-  const judge = judgeOf(catalog, role);
+export function buildModel(catalog: Catalog, judge: Judge): Model {
   const typeOf = createTypeOf(catalog);
   const rank = new Map(catalog.schemas.map((schema, index) => [schema, index]));
   const relations = [...catalog.relations].toSorted(

@@ -8,7 +8,7 @@ import type { PageKey } from '../plan/types.ts';
 import type { Position } from '../request/ast.ts';
 import { type Input, itemsOf, membersOf } from './input.ts';
 import { inputMeaningOf } from './meaning.ts';
-import type { Table, TableColumn } from './model.ts';
+import { columnOf, type Table, type TableColumn } from './model.ts';
 import { parseCursor } from './node-id.ts';
 import { type Planner, refusal } from './planner.ts';
 import type { Reference } from './reference.ts';
@@ -64,6 +64,19 @@ function termOf(
     through,
     descending: way.startsWith('Desc'),
     nullsFirst: way.endsWith('First'),
+  };
+}
+
+/** The key of one of the table's columns, ascending. */
+export function keyOfColumn(table: Table, name: string): PageKey {
+  const nullable = columnOf(table, name)?.column.nullable !== false || !isStored(table);
+  return {
+    embedAlias: null,
+    field: planField(table.relation, { name, path: [] }),
+    descending: false,
+    nullsFirst: false,
+    nullable,
+    needsType: false,
   };
 }
 

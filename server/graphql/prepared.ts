@@ -5,6 +5,7 @@
 import { type GraphQLInputType, type GraphQLSchema, getNamedType, isInputObjectType } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Catalog, Relation } from '../catalog/types.ts';
+import { judgeOf } from '../catalog/visible.ts';
 import type { PlanContext, PlanOptions } from '../plan/context.ts';
 import { costLimitWhere } from '../plan/cost.ts';
 import { type DocumentStep, isAggregating, type RootValue } from '../plan/document.ts';
@@ -12,6 +13,7 @@ import { refuseUnprotectedRelations } from '../plan/protect.ts';
 import { renderDocument, renderDocumentCost } from '../query/document.ts';
 import type { Statement } from '../query/statement.ts';
 import { type CostGuard, createCostGuard } from '../rest/cost.ts';
+import { isFieldEnum } from './field-enum.ts';
 import type { StructureRules, Variables } from './input.ts';
 import { structureOf } from './input.ts';
 import { buildModel, isIntrospected, type Model } from './model.ts';
@@ -69,8 +71,7 @@ const MOST_STRUCTURES = 64;
 
 const RULES: StructureRules = {
   isRow: (type) => isInputObjectType(type) && /(?:Insert|UpdateByPk)Input$/.test(type.name),
-  ofList: (type, values) =>
-    getNamedType(type).name.endsWith('ConflictField') ? JSON.stringify(values) : '*',
+  ofList: (type, values) => (isFieldEnum(getNamedType(type).name) ? JSON.stringify(values) : '*'),
   ofLeaf: (type, value) => {
     const { name } = getNamedType(type);
     if (name === 'Cursor')
@@ -145,7 +146,7 @@ function createRoleSchema(
   settings: SchemaSettings,
   idOf: (text: string) => number | null,
 ): RoleSchema {
-  const model = buildModel(context.catalog, context.role);
+  const model = buildModel(context.catalog, judgeOf(context.catalog, context.role));
   const { graphqlExtensions } = settings;
   const schema = buildSchema(model, graphqlExtensions);
   const shown = introspectedModel(model, context.role, settings.graphqlIntrospection);

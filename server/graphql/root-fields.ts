@@ -147,14 +147,22 @@ function call(parts: SchemaParts, routine: RoutineField): GraphQLFieldConfig<unk
   const { result } = routine;
   return {
     type: parts.resultType(result),
-    args: result.kind === 'connection' ? { ...args, ...parts.collectionArguments(result.table) } : args,
+    args:
+      result.kind === 'connection' ? { ...args, ...parts.collectionArguments(result.table), ...args } : args,
     description: routine.description,
     extensions: means({ kind: 'call', routine }),
   };
 }
 
-const sorted = (fields: Fields): Fields =>
-  Object.fromEntries(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** By name; the default order of strings, without a comparison of ours, is the fast one for thousands of them. */
+function sorted(fields: Fields): Fields {
+  const inOrder: Fields = {};
+  for (const name of Object.keys(fields).sort()) {
+    const field = fields[name];
+    if (field !== undefined) inOrder[name] = field;
+  }
+  return inOrder;
+}
 
 /** The fields of both roots, by name. A function never takes the place of a table's field. */
 export function createRootFields(

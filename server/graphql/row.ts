@@ -9,6 +9,8 @@ import type {
   ConnectionPlan,
   ConnectionValue,
   EdgeValue,
+  GroupsPlan,
+  GroupValue,
   Member,
   PageInfoValue,
   RecordPlan,
@@ -19,6 +21,7 @@ import type {
   TextValue,
 } from '../plan/document.ts';
 import { formOf } from './column-type.ts';
+import { planDistinct } from './distinct.ts';
 import { planFilter } from './filter.ts';
 import { argumentsOf, type Input } from './input.ts';
 import { type FieldMeaning, meaningOf } from './meaning.ts';
@@ -169,6 +172,36 @@ function aggregateValue(planner: Planner, selected: Selected): AggregateValue {
   return { kind: 'columns', aggregate: meaning.aggregate, members };
 }
 
+/** Aggregates of the rows with the same values in some fields. */
+function planGroups(planner: Planner, table: Table, selected: Selected): GroupsPlan {
+  const inputs = inputsOf(planner, selected);
+  const by = [...new Set((inputs.get('by')?.value ?? []) as readonly string[])];
+  if (by.length === 0) throw refusal('`by` must name at least one field');
+  const [first, offset] = [inputs.get('first'), inputs.get('offset')];
+  const most = mostRows(planner, table);
+  return {
+    by,
+    limit: isGiven(first) ? amountOf(planner, 'first', first, most) : { kind: 'number', value: most },
+    offset: isGiven(offset) ? amountOf(planner, 'offset', offset, null) : null,
+    members: below(planner, selected, (inner): GroupValue => {
+      if (inner.meaning.kind !== 'group key') {
+        return { kind: 'aggregate', members: below(planner, inner, (item) => aggregateValue(planner, item)) };
+      }
+      return { kind: 'key', members: below(planner, inner, (item) => groupKey(item, by)) };
+    }),
+  };
+}
+
+function groupKey(selected: Selected, by: readonly string[]) {
+  const { meaning, definition } = selected;
+  if (meaning.kind !== 'column') throw unexpected(selected);
+  const { column, type } = meaning.column;
+  if (!by.includes(column.name)) {
+    throw refusal(`\`${definition.name}\` is not grouped by`, 'Name it in the argument `by`, too.');
+  }
+  return { kind: 'column' as const, name: column.name, form: formOf(type) };
+}
+
 function connectionValue(planner: Planner, table: Table, selected: Selected): ConnectionValue {
   switch (selected.meaning.kind) {
     case 'edges':
@@ -180,6 +213,8 @@ function connectionValue(planner: Planner, table: Table, selected: Selected): Co
       return { kind: 'page info', members: below(planner, selected, pageInfoValue) };
     case 'total count':
       return { kind: 'total count' };
+    case 'groups':
+      return { kind: 'groups', groups: planGroups(planner, table, selected) };
     case 'aggregate':
       return {
         kind: 'aggregate',
@@ -242,6 +277,7 @@ export function planConnection(
     where: [...rows.where, ...planFilter(planner, table, filterType, input('filter'))],
     keys: order.keys,
     orderJoins: order.joins,
+    distinct: planDistinct(table, typeOf('distinctOn'), input('distinctOn'), order),
     backwards: isGiven(last) || isGiven(before),
     position: isGiven(cursor)
       ? planPosition(planner, order, cursor, isGiven(before) ? 'before' : 'after')

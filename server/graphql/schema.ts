@@ -20,7 +20,9 @@ import { createAggregateType } from './aggregate-type.ts';
 import type { ColumnType } from './column-type.ts';
 import { createEnumTypes } from './enum-type.ts';
 import { createConflictActionType } from './extension-types.ts';
-import { createFilterTypes, type FilterTypes } from './filter-types.ts';
+import { createFieldEnum } from './field-enum.ts';
+import { createFilterTypes } from './filter-types.ts';
+import { createGroupsField } from './group-type.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Model, Table } from './model.ts';
@@ -46,7 +48,11 @@ const PAGE_INFO = (): GraphQLObjectType =>
     },
   });
 
-function collectionArguments(filters: FilterTypes, table: Table): GraphQLFieldConfigArgumentMap {
+function collectionArguments(
+  { filters, isExtended }: SchemaParts,
+  table: Table,
+): GraphQLFieldConfigArgumentMap {
+  const distinct = isExtended ? createFieldEnum(table, 'Distinct') : null;
   return {
     first: { type: SCALARS.Int, description: 'Query the first `n` records in the collection' },
     last: { type: SCALARS.Int, description: 'Query the last `n` records in the collection' },
@@ -68,6 +74,14 @@ function collectionArguments(filters: FilterTypes, table: Table): GraphQLFieldCo
       type: new GraphQLList(new GraphQLNonNull(filters.orderOf(table))),
       description: 'Sort order to apply to the collection',
     },
+    ...(distinct === null
+      ? {}
+      : {
+          distinctOn: {
+            type: new GraphQLList(new GraphQLNonNull(distinct)),
+            description: 'Of the records with the same values in these fields only the first one',
+          },
+        }),
   };
 }
 
@@ -111,7 +125,7 @@ function rowFields(parts: SchemaParts, table: Table, references: readonly Refere
   return fields;
 }
 
-function connectionFields(table: Table, node: GraphQLObjectType, pageInfo: GraphQLObjectType): Fields {
+function connectionFields(parts: SchemaParts, table: Table, node: GraphQLObjectType): Fields {
   const edge = new GraphQLObjectType({
     name: `${table.name}Edge`,
     fields: {
@@ -122,7 +136,7 @@ function connectionFields(table: Table, node: GraphQLObjectType, pageInfo: Graph
   const aggregate = table.aggregates ? createAggregateType(table) : null;
   return {
     edges: { type: listOf(edge), extensions: means({ kind: 'edges' }) },
-    pageInfo: { type: new GraphQLNonNull(pageInfo), extensions: means({ kind: 'page info' }) },
+    pageInfo: { type: new GraphQLNonNull(parts.pageInfo), extensions: means({ kind: 'page info' }) },
     ...(table.counts
       ? {
           totalCount: {
@@ -139,6 +153,7 @@ function connectionFields(table: Table, node: GraphQLObjectType, pageInfo: Graph
             description: `Aggregate functions calculated on the collection of \`${table.name}\``,
             extensions: means({ kind: 'aggregate' }),
           },
+          ...(parts.isExtended ? createGroupsField(parts, table, aggregate) : {}),
         }
       : {}),
   };
@@ -210,7 +225,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
       node: own,
       connection: new GraphQLObjectType({
         name: `${table.name}Connection`,
-        fields: () => connectionFields(table, own, pageInfo),
+        fields: () => connectionFields(parts, table, own),
       }),
       insertInput: inputType(parts, table, 'insert'),
       updateInput: inputType(parts, table, 'update'),
@@ -233,7 +248,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
     pageInfo,
     valueType,
     collectionArguments: (table) => {
-      const known = argumentMaps.get(table) ?? collectionArguments(filters, table);
+      const known = argumentMaps.get(table) ?? collectionArguments(parts, table);
       argumentMaps.set(table, known);
       return known;
     },

@@ -94,11 +94,31 @@ export type AggregateValue =
       >[];
     };
 
+/** A group's values, and what there is to say of its rows. */
+export type GroupValue =
+  | TextValue
+  | {
+      readonly kind: 'key';
+      readonly members: readonly Member<
+        TextValue | { readonly kind: 'column'; readonly name: string; readonly form: ValueForm }
+      >[];
+    }
+  | { readonly kind: 'aggregate'; readonly members: readonly Member<AggregateValue>[] };
+
+/** Groups of all rows of the connection by some columns, in the order of these. */
+export interface GroupsPlan {
+  readonly by: readonly string[];
+  readonly limit: Amount;
+  readonly offset: Amount | null;
+  readonly members: readonly Member<GroupValue>[];
+}
+
 export type ConnectionValue =
   | TextValue
   | { readonly kind: 'edges'; readonly members: readonly Member<EdgeValue>[] }
   | { readonly kind: 'page info'; readonly members: readonly Member<PageInfoValue>[] }
   | { readonly kind: 'total count' }
+  | { readonly kind: 'groups'; readonly groups: GroupsPlan }
   | { readonly kind: 'aggregate'; readonly members: readonly Member<AggregateValue>[] };
 
 /** Rows of another relation, at most one a row, whose columns order the rows. */
@@ -114,12 +134,21 @@ export interface OrderJoin {
   readonly columns: readonly string[];
 }
 
+/** Of the rows that are equal in some columns only the first one. */
+export interface DistinctRows {
+  readonly columns: readonly string[];
+  /** What is first: the order, begun with the columns. */
+  readonly keys: readonly PageKey[];
+}
+
 /** A page of rows, and what there is to say of all of them. */
 export interface ConnectionPlan extends RowsPlan {
   /** The order of the rows; no two rows are equal in all keys. */
   readonly keys: readonly PageKey[];
-  /** The page ends with the last row, or before the position, instead of beginning there. */
   readonly orderJoins: readonly OrderJoin[];
+  /** Null = every row. */
+  readonly distinct: DistinctRows | null;
+  /** The page ends with the last row, or before the position, instead of beginning there. */
   readonly backwards: boolean;
   readonly position: Position | null;
   readonly limit: Amount;
@@ -161,7 +190,7 @@ const aggregatesIn = (value: RowValue): boolean =>
 
 function aggregates({ members }: ConnectionPlan): boolean {
   return members.some(({ value }) => {
-    if (value.kind === 'aggregate') return true;
+    if (value.kind === 'aggregate' || value.kind === 'groups') return true;
     if (value.kind !== 'edges') return false;
     return value.members.some(
       (edge) => edge.value.kind === 'node' && edge.value.members.some((member) => aggregatesIn(member.value)),
@@ -196,4 +225,44 @@ function columnsOfValue(value: RowValue): readonly string[] {
 /** The columns of a row that what is shown of it needs; with `*` the row as a whole. */
 export const columnsNeeded = (members: RowMembers): readonly string[] => [
   ...new Set(members.flatMap(({ value }) => columnsOfValue(value))),
+];
+
+const columnsAggregated = (members: readonly Member<AggregateValue>[]): readonly string[] =>
+  members.flatMap(({ value }) =>
+    value.kind === 'columns'
+      ? value.members.flatMap((item) => (item.value.kind === 'aggregated' ? [item.value.column] : []))
+      : [],
+  );
+
+function columnsShown(value: ConnectionValue): readonly string[] {
+  switch (value.kind) {
+    case 'text':
+    case 'page info':
+    case 'total count':
+      return [];
+    case 'edges':
+      return value.members.flatMap((edge) =>
+        edge.value.kind === 'node' ? columnsNeeded(edge.value.members) : [],
+      );
+    case 'aggregate':
+      return columnsAggregated(value.members);
+    case 'groups': {
+      const { by, members } = value.groups;
+      return [
+        ...by,
+        ...members.flatMap((item) =>
+          item.value.kind === 'aggregate' ? columnsAggregated(item.value.members) : [],
+        ),
+      ];
+    }
+  }
+}
+
+/** The columns of its rows that a connection needs: for its order and for all that it shows; with `*` all of them. */
+export const columnsOfConnection = ({ keys, orderJoins, members }: ConnectionPlan): readonly string[] => [
+  ...new Set([
+    ...keys.flatMap(({ embedAlias, field }) => (embedAlias === null ? [field.name] : [])),
+    ...orderJoins.flatMap(({ parent, joins }) => (parent === null ? joins.map(([, other]) => other) : [])),
+    ...members.flatMap(({ value }) => columnsShown(value)),
+  ]),
 ];

@@ -8,9 +8,11 @@ import {
   type ConnectionPlan,
   type ConnectionValue,
   columnsNeeded,
+  columnsOfConnection,
   type DocumentStep,
   type DocumentWrite,
   type EdgeValue,
+  type GroupsPlan,
   type Member,
   type PageInfoValue,
   type RecordPlan,
@@ -221,6 +223,21 @@ const orderJoins = ({ orderJoins: all }: ConnectionPlan, alias: string): Fragmen
 /** The name of a key that is no column of the rows. */
 const relatedKey = (index: number): string => `pgrst_key_${index + 1}`;
 
+/** The rows of a connection under an alias, and the conditions that are still to be asked of them. */
+function rowsOf(plan: ConnectionPlan, alias: string, parent: Scope | null) {
+  const { source, distinct } = plan;
+  const conditions = conditionsOf(plan, alias, parent);
+  if (distinct === null) return { rows: from(source, alias, parent), conditions };
+  const needed = columnsOfConnection(plan);
+  const items = needed.includes('*')
+    ? sql`${name(alias)}.*`
+    : list(needed.map((called) => own(alias, called)));
+  const by = list(distinct.columns.map((called) => own(alias, called)));
+  const order = renderKeyOrder({ schema: null, relation: alias }, distinct.keys, false);
+  const first = sql`select distinct on (${by}) ${items}${from(source, alias, parent)}${orderJoins(plan, alias)}${and(conditions)}${order}`;
+  return { rows: sql` from (${first}) ${name(alias)}`, conditions: [] };
+}
+
 /** So many of the rows, in the order in which they are walked. */
 function limitedRows(
   plan: ConnectionPlan,
@@ -230,13 +247,11 @@ function limitedRows(
   parent: Scope | null,
 ): Fragment {
   const of = { schema: null, relation: alias };
-  const { keys, position, backwards, offset, source } = plan;
-  const conditions = [
-    ...conditionsOf(plan, alias, parent),
-    ...(position === null ? [] : [renderPosition(of, keys, position)]),
-  ];
+  const { keys, position, backwards, offset } = plan;
+  const { rows, conditions: held } = rowsOf(plan, alias, parent);
+  const conditions = [...held, ...(position === null ? [] : [renderPosition(of, keys, position)])];
   const skip = offset === null ? nothing : sql` offset ${amount(offset)}`;
-  return sql`select ${list(items)}${from(source, alias, parent)}${orderJoins(plan, alias)}${and(conditions)}${renderKeyOrder(of, keys, backwards)} limit ${most}${skip}`;
+  return sql`select ${list(items)}${rows}${orderJoins(plan, alias)}${and(conditions)}${renderKeyOrder(of, keys, backwards)} limit ${most}${skip}`;
 }
 
 /** The rows of the page with what is needed of them. */
@@ -299,7 +314,7 @@ function edges(members: readonly Member<EdgeValue>[], page: PageScope): Fragment
 
 /** Whether the collection has a row before the page, as it is walked. */
 function isPreceded({ plan, parent, aliases }: PageScope): Fragment {
-  const { position, offset, source, keys } = plan;
+  const { position, offset, keys } = plan;
   const reasons: Fragment[] = [];
   if (offset !== null) reasons.push(sql`${amount(offset)} > 0`);
   if (position !== null) {
@@ -310,10 +325,8 @@ function isPreceded({ plan, parent, aliases }: PageScope): Fragment {
       direction,
       inclusive: true,
     });
-    const conditions = [...conditionsOf(plan, alias, parent), behind];
-    reasons.push(
-      sql`exists (select 1${from(source, alias, parent)}${orderJoins(plan, alias)}${and(conditions)})`,
-    );
+    const { rows, conditions } = rowsOf(plan, alias, parent);
+    reasons.push(sql`exists (select 1${rows}${orderJoins(plan, alias)}${and([...conditions, behind])})`);
   }
   return reasons.length === 0 ? sql`false` : sql`count(*) > 0 and (${join(reasons, sql` or `)})`;
 }
@@ -358,8 +371,31 @@ function aggregateValue(value: AggregateValue, alias: string): Fragment {
 /** Something that is said of all rows of the connection, whatever its page. */
 function overall({ plan, parent, aliases }: PageScope, value: (alias: string) => Fragment): Fragment {
   const alias = aliases();
-  const conditions = and(conditionsOf(plan, alias, parent));
-  return sql`(select ${value(alias)}${from(plan.source, alias, parent)}${conditions})`;
+  const { rows, conditions } = rowsOf(plan, alias, parent);
+  return sql`(select ${value(alias)}${rows}${and(conditions)})`;
+}
+
+const GROUP = 'pgrst_group';
+
+function groups({ by, limit, offset, members }: GroupsPlan, { plan, parent, aliases }: PageScope): Fragment {
+  const alias = aliases();
+  const { rows, conditions } = rowsOf(plan, alias, parent);
+  const columns = list(by.map((called) => own(alias, called)));
+  const shown = objectOf(members, (value) => {
+    switch (value.kind) {
+      case 'text':
+        return text(value.text);
+      case 'key':
+        return objectOf(value.members, (item) =>
+          item.kind === 'text' ? text(item.text) : formed(own(alias, item.name), item.form),
+        );
+      case 'aggregate':
+        return objectOf(value.members, (item) => aggregateValue(item, alias));
+    }
+  });
+  const skip = offset === null ? nothing : sql` offset ${amount(offset)}`;
+  const page = sql`select ${shown} as ${name(GROUP)}${rows}${and(conditions)} group by ${columns} order by ${columns} limit ${amount(limit)}${skip}`;
+  return sql`(select coalesce(json_agg(${name(GROUP)}), '[]') from (${page}) ${name(aliases())})`;
 }
 
 function connectionValue(value: ConnectionValue, page: PageScope): Fragment {
@@ -372,6 +408,8 @@ function connectionValue(value: ConnectionValue, page: PageScope): Fragment {
       return objectOf(value.members, (item) => pageInfoValue(item, page));
     case 'total count':
       return overall(page, () => sql`count(*)`);
+    case 'groups':
+      return groups(value.groups, page);
     case 'aggregate':
       return overall(page, (alias) => objectOf(value.members, (item) => aggregateValue(item, alias)));
   }

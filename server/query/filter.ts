@@ -146,6 +146,8 @@ function comparison(found: Comparison, transform: string | null): Fragment {
     }
     case 'sql pattern':
       return sql`${SQL_PATTERN[found.operator]} ${operandOf(found.operand)}`;
+    case 'json path':
+      return sql`@? ${operandOf(found.operand)}`;
     case 'is':
       return sql`is ${IS[found.value]}`;
     case 'distinct':

@@ -76,6 +76,8 @@ export type Comparison =
       readonly operator: 'like' | 'ilike' | 'starts with';
       readonly operand: Operand;
     }
+  /** That a SQL/JSON path finds something in a value. */
+  | { readonly kind: 'json path'; readonly operand: Operand }
   | { readonly kind: 'is'; readonly value: IsValue }
   | { readonly kind: 'distinct'; readonly operand: Operand }
   | {

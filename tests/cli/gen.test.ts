@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildSchema } from 'graphql';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { genTargets } from '../../server/cli/gen-targets.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -105,7 +106,7 @@ describe('from a database', () => {
 describe('from a saved catalog', () => {
   test('gives the same as the database itself', async () => {
     await writeFile(join(folder, 'catalog.json'), await inspect('--db-uri', database.uri));
-    for (const target of ['types', 'zod', 'erd', 'openapi']) {
+    for (const target of ['types', 'zod', 'erd', 'openapi', 'graphql']) {
       const saved = await gen(target, '--catalog', 'catalog.json');
       const live = await gen(target, '--db-uri', database.uri);
       expect(saved).toEqual(live);
@@ -174,6 +175,23 @@ test('OpenAPI describes one schema, as JSON or YAML', async () => {
   expect(yaml.stdout).toMatch(/^ {2}\/letters:$/m);
   const both = await gen('openapi', ...exposed, '--schema', 'public,archive');
   expect(both.stderr).toContain('An OpenAPI document describes one exposed schema.');
+});
+
+test('GraphQL is one schema of all that is exposed, or of what is asked for', async () => {
+  const exposed = ['--db-uri', database.uri, '--db-schemas', 'public,archive'];
+  const both = buildSchema((await gen('graphql', ...exposed)).stdout);
+  expect(both.getMutationType()?.getFields()['insertIntothingsCollection']).toBeDefined();
+  expect([both.getType('letters') !== undefined, both.getType('thingsConflictField')]).toEqual([
+    true,
+    undefined,
+  ]);
+  const extended = buildSchema((await gen('graphql', ...exposed, '--format', 'extended')).stdout);
+  expect(extended.getType('thingsConflictField')).toBeDefined();
+  const one = buildSchema((await gen('graphql', ...exposed, '--schema', 'archive')).stdout);
+  expect([one.getType('letters') !== undefined, one.getType('things')]).toEqual([true, undefined]);
+  const none = await gen('graphql', ...exposed, '--schema', 'hidden');
+  expect([none.code, none.stdout]).toEqual([1, '']);
+  expect(none.stderr).toContain('The schema "hidden" is not one of those that are exposed');
 });
 
 test('the help names every target', async () => {

@@ -2,8 +2,10 @@
  * Everything that is generated, whole, for the shop and for the example project. Renew with
  * `npx vitest run tests/codegen -u`. The TypeScript among it is part of the repository's type check.
  */
+import { buildSchema, validateSchema } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildModel, type Model, type PrintOptions, targets } from '../../codegen/index.ts';
+import { printDefinition } from '../../server/graphql/definition.ts';
 import { modelOf, shopCatalog, tracksCatalog } from './fixture.ts';
 
 const models = new Map<string, Model>();
@@ -39,6 +41,20 @@ describe.each(['shop', 'tracks'])('%s', (name) => {
   test('as a diagram', async () => {
     await expect(print(name, 'erd')).toMatchFileSnapshot(golden(`${name}.mermaid`));
     await expect(print(name, 'erd', { format: 'svg' })).toMatchFileSnapshot(golden(`${name}.svg`));
+  });
+});
+
+describe.each([
+  ['shop', shopCatalog],
+  ['tracks', tracksCatalog],
+])('%s', (name, load) => {
+  test('as a GraphQL schema, plain and extended', async () => {
+    const catalog = await load();
+    const print = (isExtended: boolean): string => printDefinition(catalog, catalog.schemas, isExtended);
+    await expect(print(false)).toMatchFileSnapshot(golden(`${name}.graphql`));
+    await expect(print(true)).toMatchFileSnapshot(golden(`${name}.extended.graphql`));
+    for (const isExtended of [false, true])
+      expect(validateSchema(buildSchema(print(isExtended)))).toEqual([]);
   });
 });
 

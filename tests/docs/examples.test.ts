@@ -33,7 +33,12 @@ const PAGES = [
 const SETTINGS: Partial<Record<(typeof PAGES)[number], Record<string, unknown>>> = {
   'limits.md': { 'db-max-aggregate-cost': 200 },
   // its requests name whole paths
-  'graphql.md': { 'rest-prefix': '/' },
+  'graphql.md': { 'rest-prefix': '/', 'graphql-extensions': true },
+};
+
+/** SQL that a page says it needs. */
+const SETUP: Partial<Record<(typeof PAGES)[number], string>> = {
+  'graphql.md': `comment on table tasks is '@graphql({"aggregate": {"enabled": true}})';`,
 };
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
@@ -119,7 +124,7 @@ describe.each(PAGES)('docs/%s', (page) => {
   let links: ReturnType<typeof linksOf> = { next: null, prev: null };
 
   beforeAll(async () => {
-    database = await createDatabase(await loadTracks());
+    database = await createDatabase(`${await loadTracks()}${SETUP[page] ?? ''}`);
     // what the planner expects is to be the same everywhere, whether autovacuum came by or not
     await database.query('vacuum analyze');
     api = await startApi(database, { 'require-rls': 'enforce', ...SETTINGS[page] });

@@ -180,12 +180,158 @@ test.each([
   ['period: { strictlyLeft: "[2020-02-15,2020-04-01)" }', [1]],
   ['words: { search: "harbour -rain" }', [1]],
   ['meta: { contains: "{\\"a\\": {}}" }', [1]],
+  ['meta: { jsonPath: "$.a.b ? (@ >= 1)" }', [1]],
+  ['meta: { jsonPath: "$.a" }', [1, 2]],
   ['meta: { containedBy: "{\\"a\\": 2, \\"c\\": 3}" }', [2]],
 ])('operators of further types: %s', async (filter, expected) => {
   const { stockCollection } = await library.data(
     `{ stockCollection(filter: { ${filter} }) { edges { node { id } } } }`,
   );
   expect(stockCollection.edges.map(({ node }: { node: { id: number } }) => node.id)).toEqual(expected);
+});
+
+test('a JSON path that cannot be read is refused by PostgreSQL', async () => {
+  const [error] = await library.errors(
+    '{ stockCollection(filter: { meta: { jsonPath: "$.a ? (" } }) { edges { cursor } } }',
+  );
+  expect(error.extensions.code).toBe('42601');
+});
+
+describe('distinct rows', () => {
+  test.each([
+    ['distinctOn: [authorId], orderBy: [{ price: DescNullsLast }]', ['4', '1', '7']],
+    [
+      'distinctOn: [authorId], orderBy: [{ authorId: DescNullsLast }, { title: AscNullsLast }]',
+      ['9007199254740993', '3', '1'],
+    ],
+    ['distinctOn: [state, authorId], filter: { authorId: { gt: 1 } }', ['3', '5', '7']],
+    ['distinctOn: [editorId], last: 2', ['2', '3']],
+    ['distinctOn: [authorId], orderBy: [{ author: { fullName: AscNullsLast } }]', ['1', '5', '3']],
+    ['distinctOn: []', ['1', '2', '3', '4', '5']],
+  ])('%s', async (args, expected) => {
+    expect(await books(args)).toEqual(expected);
+  });
+
+  test('are what pages, cursors, counts and aggregates are of, with all that rows show', async () => {
+    const query = `query Page($by: [BookDistinctField!], $after: Cursor) {
+      bookCollection(distinctOn: $by, first: 2, after: $after, orderBy: [{ price: DescNullsLast }]) {
+        edges { node { id author { fullName _x: __typename } } }
+        totalCount
+        aggregate { count sum { price } }
+        pageInfo { endCursor hasNextPage hasPreviousPage }
+      }
+    }`;
+    const first = await library.data(query, { variables: { by: ['authorId'] } });
+    expect(first.bookCollection).toMatchObject({
+      edges: [{ node: { id: '4' } }, { node: { id: '1', author: { fullName: 'Ida Berg' } } }],
+      totalCount: 3,
+      aggregate: { count: 3, sum: { price: 12345702.0234 } },
+      pageInfo: { hasNextPage: true, hasPreviousPage: false },
+    });
+    const after = first.bookCollection.pageInfo.endCursor;
+    const second = await library.data(query, { variables: { by: ['authorId'], after } });
+    expect(second.bookCollection).toMatchObject({
+      edges: [{ node: { id: '7' } }],
+      pageInfo: { hasNextPage: false, hasPreviousPage: true },
+    });
+    // the same document, other fields
+    const other = await library.data(query, { variables: { by: ['state'] } });
+    expect(other.bookCollection.totalCount).toBe(2);
+    const none = await library.data(query, { variables: { by: null } });
+    expect(none.bookCollection.totalCount).toBe(7);
+  });
+
+  test('of related rows, and of rows with computed fields', async () => {
+    const { authorCollection } = await library.data(
+      '{ authorCollection(distinctOn: [fullName], first: 2) { edges { node { id initials bookCollection(distinctOn: [authorId]) { edges { node { id } } } } } } }',
+    );
+    expect(authorCollection.edges.map(({ node }: { node: unknown }) => node)).toEqual([
+      { id: 1, initials: 'IB', bookCollection: { edges: [{ node: { id: '1' } }] } },
+      { id: 2, initials: 'ÉR', bookCollection: { edges: [{ node: { id: '3' } }] } },
+    ]);
+  });
+
+  test('of what functions give, of the root and of rows', async () => {
+    const data = await library.data(
+      `query F($field: BookDistinctField!, $first: Int!) {
+        booksBy(author: 3, distinctOn: [$field], first: $first) { edges { node { id nodeId } } totalCount }
+        authorByPk(id: 3) { cheap(distinctOn: [price], orderBy: [{ price: DescNullsLast }]) { edges { node { id } } } }
+      }`,
+      { as: 'authenticated', variables: { field: 'state', first: 1 } },
+    );
+    expect(data.booksBy).toEqual({
+      edges: [{ node: { id: '5', nodeId: expect.any(String) } }],
+      totalCount: 2,
+    });
+    expect(data.authorByPk.cheap.edges).toEqual([{ node: { id: '7' } }, { node: { id: '5' } }]);
+  });
+
+  test('need no more columns than are granted', async () => {
+    const { partialCollection } = await library.data(
+      '{ partialCollection(distinctOn: [open]) { edges { node { open } } } }',
+    );
+    expect(partialCollection.edges).toEqual([{ node: { open: 'o' } }]);
+  });
+});
+
+describe('groups', () => {
+  test('have aggregates by the values of fields, of all rows that the filter leaves', async () => {
+    const query = `query Groups($by: [BookAggregateGroupField!]!) {
+      bookCollection(first: 1, filter: { id: { lt: 7 } }) {
+        edges { node { id } }
+        groups(by: $by) { kind: __typename key { authorId state @include(if: false) } aggregate { count max { price } } }
+      }
+    }`;
+    const { bookCollection } = await library.data(query, { variables: { by: ['authorId'] } });
+    expect(bookCollection).toEqual({
+      edges: [{ node: { id: '1' } }],
+      groups: [
+        { kind: 'BookAggregateGroup', key: { authorId: 1 }, aggregate: { count: 2, max: { price: 19.9 } } },
+        {
+          kind: 'BookAggregateGroup',
+          key: { authorId: 2 },
+          aggregate: { count: 2, max: { price: 12345678.1234 } },
+        },
+        { kind: 'BookAggregateGroup', key: { authorId: 3 }, aggregate: { count: 1, max: { price: 3 } } },
+      ],
+    });
+    const finer = await library.data(query, { variables: { by: ['authorId', 'state'] } });
+    expect(finer.bookCollection.groups.length).toBe(4);
+  });
+
+  test('have enums by their names, nulls as a group, and pages', async () => {
+    const groups = async (args: string) => {
+      const query = `{ bookCollection { groups(${args}) { key { state editorId } aggregate { count } } } }`;
+      return (await library.data(query)).bookCollection.groups;
+    };
+    const all = await groups('by: [state, editorId]');
+    expect(all).toEqual([
+      { key: { state: 'IN_PRINT', editorId: 1 }, aggregate: { count: 2 } },
+      { key: { state: 'IN_PRINT', editorId: 2 }, aggregate: { count: 1 } },
+      { key: { state: 'IN_PRINT', editorId: null }, aggregate: { count: 2 } },
+      { key: { state: 'SOLD_OUT', editorId: null }, aggregate: { count: 2 } },
+    ]);
+    expect(await groups('by: [state, editorId], first: 2, offset: 1')).toEqual(all.slice(1, 3));
+  });
+
+  test('of what belongs to a row, and of distinct rows', async () => {
+    const { authorByPk } = await library.data(
+      '{ authorByPk(id: 3) { bookCollection(distinctOn: [price]) { groups(by: [state]) { key { state } aggregate { count } } } } }',
+    );
+    expect(authorByPk.bookCollection.groups).toEqual([
+      { key: { state: 'IN_PRINT' }, aggregate: { count: 1 } },
+      { key: { state: 'SOLD_OUT' }, aggregate: { count: 1 } },
+    ]);
+  });
+
+  test.each([
+    ['groups(by: []) { aggregate { count } }', '`by` must name at least one field'],
+    ['groups(by: [state]) { key { authorId } }', '`authorId` is not grouped by'],
+    ['groups(by: [state], first: -1) { key { state } }', '`first` must be an unsigned integer'],
+  ])('%s is refused', async (field, message) => {
+    const [error] = await library.errors(`{ bookCollection { ${field} } }`);
+    expect(error.message).toBe(message);
+  });
 });
 
 test('text is searched by words', async () => {

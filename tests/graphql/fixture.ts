@@ -9,7 +9,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 export const FIXTURE_SQL = readFileSync(new URL('fixture.sql', import.meta.url), 'utf8');
 
 /** REST at the root lets requests name whole paths. */
-const SETTINGS = { 'db-schemas': 'lib,annex', 'rest-prefix': '/', 'db-tx-end': 'rollback' } as const;
+export const SETTINGS = { 'db-schemas': 'lib,annex', 'rest-prefix': '/', 'db-tx-end': 'rollback' } as const;
 
 export const PATH = '/graphql/v1';
 
