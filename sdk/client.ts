@@ -1,7 +1,8 @@
 /** The client: whom it speaks for, and how. */
 import { Query } from './query.ts';
 import type { Channel, ChannelOptions } from './realtime/channel.ts';
-import type { Socket, WebSocketLike } from './realtime/socket.ts';
+import type { Socket } from './realtime/socket.ts';
+import type { WebSocketLike } from './realtime/web-socket.ts';
 import { RelationClient } from './relation.ts';
 import type { Connection, State } from './request.ts';
 import type { Interceptor, Retries } from './transport.ts';

@@ -1,6 +1,6 @@
 /** A query as plain data, and what becomes of it: a request, and what the body of its answer means. */
 import { AuraError, errorFrom, ownError, type Result } from './error.ts';
-import type { WebSocketLike } from './realtime/socket.ts';
+import type { WebSocketLike } from './realtime/web-socket.ts';
 import { type Call, send, type Transport } from './transport.ts';
 
 /** How a client speaks for somebody. */

@@ -5,6 +5,7 @@
 import { AuraError, ownError } from '../error.ts';
 import type { Connection } from '../request.ts';
 import { onWake, Pause, pauseBefore } from './wake.ts';
+import type { WebSocketLike } from './web-socket.ts';
 
 export interface Message {
   readonly topic: string;
@@ -25,17 +26,6 @@ export interface Member {
   readonly received: (message: Message) => void;
   /** Another token counts from now on. */
   readonly refreshed: (token: string | null) => void;
-}
-
-/** The part of a WebSocket that is used: the one of browsers, Node, Deno, Bun and workers. */
-export interface WebSocketLike {
-  readonly readyState: number;
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: never) => void) | null;
-  onclose: ((event: never) => void) | null;
-  onerror: ((event: never) => void) | null;
 }
 
 const HEARTBEAT = 25_000;
