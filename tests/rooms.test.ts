@@ -84,6 +84,7 @@ const NEIGHBOURS: Readonly<Record<string, readonly string[]>> = {
 /** Libraries of those houses, by file or folder; none elsewhere. Types of what is optional count, too. */
 const NEIGHBOURS_OWN: Readonly<Record<string, readonly string[]>> = {
   '@tanstack/react-query': ['sdk/react'],
+  react: ['sdk/react'],
 };
 
 /** Where a house is entered: the only files that pass on what others export. */
