@@ -46,8 +46,7 @@ function dataOf(event: LiveEvent): string {
 
 /** The bytes of what is told in one go, which are the same for all who are told. */
 function framesOf({ events, bookmark }: LiveBatch): Buffer {
-  // an id without data moves the bookmark, and is no event
-  if (events.length === 0) return Buffer.from(`id: ${bookmark}\n\n`);
+  if (events.length === 0) return Buffer.from(`event: resume\nid: ${bookmark}\ndata: {}\n\n`);
   const last = events.length - 1;
   const frames = events.map((event, index) => {
     const id = index === last ? `id: ${bookmark}\n` : '';
