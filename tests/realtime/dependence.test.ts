@@ -145,6 +145,24 @@ test('what policies read is watched, and what the policies of that read, too', a
   });
 });
 
+test('what functions and views read is watched as far as their text tells, and is not trusted to be all', async () => {
+  const policies = `
+    create function is_member() returns bool stable language plpgsql as $$ begin return inner_one(); end $$;
+    create function inner_one() returns bool stable language sql security definer as 'select exists (select from Member)';
+    create function parsed() returns bool stable begin atomic select exists (select from secret); end;
+    create policy a on notes using (is_member());
+    create policy b on notes using ((select parsed()));
+    create policy c on addressed using (exists (select from members_view));
+    alter table addressed enable row level security;
+  `;
+  await withPolicy(policies, () => {
+    const notes = read('notes');
+    expect(notes.relations).toEqual(new Set([oids['notes'], oids['member'], oids['secret']]));
+    expect(notes).toMatchObject({ isOpaque: true, isClaimsFree: false });
+    expect(read('addressed').relations).toEqual(new Set([oids['addressed'], oids['member']]));
+  });
+});
+
 test('types that others have made may look different to everyone, enums and domains of text do not', async () => {
   await load();
   expect(read('notes').isClaimsFree).toBe(true);
