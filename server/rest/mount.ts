@@ -7,7 +7,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
 import { Departure } from '../execute/departure.ts';
-import type { Observation } from '../observe/observation.ts';
+import type { RequestObservation } from '../observe/observation.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
@@ -52,7 +52,7 @@ export function send(outgoing: ServerResponse, answer: Answer, recycle: (body: B
 export function observationOf(
   incoming: IncomingMessage,
   { started, ...rest }: Sent & { id: string; started: number; role: string | null; sql: string | null },
-): Observation {
+): RequestObservation {
   const url = incoming.url ?? '/';
   const at = url.indexOf('?');
   return {
@@ -96,8 +96,9 @@ export function createRestServer(
       if (!outgoing.writableFinished) departure.announce();
     });
     const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);
+    const isFollowed = answer.isFollowed === true;
     const tell = (sent: Sent): void =>
-      context.observe(observationOf(incoming, { ...sent, id, started, role, sql }));
+      context.observe({ ...observationOf(incoming, { ...sent, id, started, role, sql }), isFollowed });
     if (answer.lines) {
       const headers = headersOf(answer, false);
       tell(
