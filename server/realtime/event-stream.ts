@@ -20,6 +20,8 @@ export interface EventStreamOptions {
 /** A stream of events, and what fills it. */
 export interface EventStream extends LiveSink {
   readonly lines: Readable;
+  /** The code of the error that ended it; null = it goes on, or its client went. */
+  readonly endedBy: () => string | null;
 }
 
 /** For the last event to be taken. */
@@ -74,6 +76,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   /** Bytes of all rows that were sent at once, until they have been taken. */
   let granted = 0;
   let isOver = false;
+  let code: string | null = null;
   const lines = new Readable({
     read: () => {
       granted = 0;
@@ -94,6 +97,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   const end = (reason: ApiError): void => {
     if (isOver) return;
     isOver = true;
+    code = reason.code;
     clearTimeout(silence);
     lines.push(`event: end\ndata: ${describe(reason)}\n\n`);
     lines.push(null);
@@ -101,6 +105,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   };
   return {
     lines,
+    endedBy: () => code,
     end,
     send: (batch) => {
       if (isOver) return;

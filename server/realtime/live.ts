@@ -6,7 +6,7 @@ import { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
 import { claimsError } from '../identity/refusal.ts';
 import type { Observe } from '../observe/observation.ts';
-import type { RestContext } from '../rest/context.ts';
+import type { RestContext, RestSettings } from '../rest/context.ts';
 import type { Bookmark } from './bookmark.ts';
 import type { Feed, Round } from './feed.ts';
 import {
@@ -32,6 +32,8 @@ export interface Live {
     sink: LiveSink,
     resume: Bookmark | 'unknown' | null,
   ) => Promise<() => void>;
+  /** Looks who the followers are, by the settings of the moment: keys and roles may be others than they were. */
+  readonly recheck: () => Promise<void>;
   /** Has what may change unseen be read anew, from time to time. Ends when the followers are sent away. */
   readonly start: () => void;
   /** Ends all, and takes nobody in any more. */
@@ -52,7 +54,7 @@ function timeLeft({ identity: { claims } }: LiveQuery): number | null {
 
 /** A follower: what a group tells it goes to its sink, until its token expires. */
 class Member implements LiveSink {
-  readonly query: LiveQuery;
+  query: LiveQuery;
   group: LiveGroup | null = null;
   readonly #sink: LiveSink;
   readonly #left: (member: Member) => void;
@@ -117,12 +119,15 @@ class LiveQueries implements Live, GroupKeeper {
   readonly #ask: Ask;
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
+  /** By which all who follow were found to be who they are. */
+  #settings: RestSettings;
   #isStopped = false;
 
   constructor(context: RestContext, feed: Feed, observe: Observe) {
     this.#context = context;
     this.feed = feed;
     this.#observe = observe;
+    this.#settings = context.settings();
     this.#ask = async (...questions) => (await ask(context.pool, questions)).at(-1) ?? [];
   }
 
@@ -151,6 +156,13 @@ class LiveQueries implements Live, GroupKeeper {
     }
     member.expire();
     return () => member.leave();
+  }
+
+  async recheck(): Promise<void> {
+    const settings = this.#context.settings();
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    await Promise.all(Array.from(this.#members, (member) => this.#recheckOne(member, settings)));
   }
 
   start(): void {
@@ -189,6 +201,19 @@ class LiveQueries implements Live, GroupKeeper {
       if (member instanceof Member) {
         this.#admit(member, 'unknown').catch((error: unknown) => member.end(asEnd(error)));
       }
+    }
+  }
+
+  async #recheckOne(member: Member, { authenticate }: RestSettings): Promise<void> {
+    const { query } = member;
+    try {
+      const identity = await authenticate(query.credentials);
+      if (identity.role === query.identity.role && identity.claimsText === query.identity.claimsText) return;
+      member.query = { ...query, identity };
+      member.group?.dismiss(member);
+      await this.#admit(member, 'unknown');
+    } catch (error) {
+      member.end(asEnd(error));
     }
   }
 

@@ -96,14 +96,17 @@ export function createRestServer(
       if (!outgoing.writableFinished) departure.announce();
     });
     const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);
-    const isFollowed = answer.isFollowed === true;
+    const isFollowed = answer.endedBy !== undefined;
     const tell = (sent: Sent): void =>
       context.observe({ ...observationOf(incoming, { ...sent, id, started, role, sql }), isFollowed });
     if (answer.lines) {
       const headers = headersOf(answer, false);
-      tell(
-        await sendLines(answer.lines, outgoing, (): void => void outgoing.writeHead(answer.status, headers)),
+      const sent = await sendLines(
+        answer.lines,
+        outgoing,
+        (): void => void outgoing.writeHead(answer.status, headers),
       );
+      tell({ ...sent, errorCode: answer.endedBy?.() ?? sent.errorCode });
       return;
     }
     tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });
