@@ -4,6 +4,7 @@
  * never imported as a value.
  */
 import { readFileSync } from 'node:fs';
+import { channelSettings } from './config/channels.ts';
 import { databaseSettings } from './config/database.ts';
 import { graphqlSettings } from './config/graphql.ts';
 import { httpSettings } from './config/http.ts';
@@ -24,7 +25,13 @@ import {
 import { suggestOne } from './errors/suggest.ts';
 
 /** Every setting by its name, section by section. */
-export const settings = { ...databaseSettings, ...jwtSettings, ...httpSettings, ...graphqlSettings } as const;
+export const settings = {
+  ...databaseSettings,
+  ...jwtSettings,
+  ...httpSettings,
+  ...graphqlSettings,
+  ...channelSettings,
+} as const;
 
 /** The effective settings; a property is the setting's name in camelCase: `db-schemas` → `dbSchemas`. */
 export interface Config extends ValuesOf<typeof settings> {
