@@ -12,6 +12,7 @@ import { jwtSettings } from './config/jwt.ts';
 import { parseKeys } from './config/keys.ts';
 import { quoted } from './config/kinds.ts';
 import { maskConnectionString } from './config/mask.ts';
+import { realtimeSettings } from './config/realtime.ts';
 import { propertyOf, type Section, type Setting, type ValuesOf } from './config/setting.ts';
 import {
   type DatabaseSetting,
@@ -31,6 +32,7 @@ export const settings = {
   ...httpSettings,
   ...graphqlSettings,
   ...channelSettings,
+  ...realtimeSettings,
 } as const;
 
 /** The effective settings; a property is the setting's name in camelCase: `db-schemas` → `dbSchemas`. */

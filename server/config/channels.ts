@@ -41,10 +41,6 @@ export const channelSettings = {
     description: 'The largest message that a client may send.',
     reloadable: true,
   }),
-  'realtime-max-send-buffer': ownSetting(integer(1024, 1_073_741_824, 'bytes'), 4_194_304, {
-    description: 'How much may wait to be sent to a connection that takes it slowly, before it is closed.',
-    reloadable: true,
-  }),
   'realtime-idle-timeout': ownSetting(integer(2, 3600, 'seconds'), 60, {
     description:
       'After how long a connection is closed of which nothing is heard. Supabase\'s clients send a heartbeat every 25 seconds; after half of the time the server asks, too.',

@@ -48,6 +48,15 @@ export type Observation =
   | { readonly kind: 'channel refused'; readonly reason: string }
   | { readonly kind: 'broadcast'; readonly receivers: number }
   | { readonly kind: 'relay failed'; readonly error: unknown }
+  // realtime
+  | {
+      readonly kind: 'changes told';
+      /** As many as the log had. */
+      readonly changes: number;
+      /** Those who were concerned. */
+      readonly watchers: number;
+      readonly seconds: number;
+    }
   // tokens
   | { readonly kind: 'token lookup'; readonly hit: boolean }
   | { readonly kind: 'token evicted' }
