@@ -6,7 +6,7 @@ import { type Broadcast, broadcastFrames, type Frames } from './frames.ts';
 /** A channel that a connection has joined, as far as messages to all are concerned. */
 export interface Member {
   /** `id` is of a message that is kept, and may have been replayed to the member already. */
-  readonly receive: (frames: Frames, id: string | null) => void;
+  readonly receiveBroadcast: (frames: Frames, id: string | null) => void;
 }
 
 /** Names a channel. */
@@ -40,7 +40,7 @@ export class Hub {
     const members = this.#members.get(keyOf(broadcast.topic, broadcast.private));
     if (!members) return 0;
     const frames = broadcastFrames(broadcast);
-    for (const member of members) if (member !== except) member.receive(frames, broadcast.id);
+    for (const member of members) if (member !== except) member.receiveBroadcast(frames, broadcast.id);
     return members.size;
   }
 }

@@ -31,7 +31,7 @@ export interface PresenceChange extends Place {
   readonly key: string;
   /** Who came, by a reference that nobody else has, and the text of the object that they say of themselves. */
   readonly ref?: string;
-  readonly payload?: Readonly<Record<string, unknown>>;
+  readonly payload?: string;
   /** The reference of who went. */
   readonly left?: string;
 }
@@ -174,7 +174,7 @@ export class Presence {
       private: place.private,
       key,
       ref: row.ref,
-      payload: JSON.parse(payload),
+      payload,
       ...(before === undefined ? {} : { left: before.ref }),
     });
   }
@@ -272,9 +272,8 @@ export class Presence {
       }
       if (ref === undefined || payload === undefined) continue;
       if (copy.state.get(key)?.get(ref) !== undefined) continue;
-      const text = JSON.stringify(payload);
-      put(copy.state, key, ref, text);
-      put(joins, key, ref, text);
+      put(copy.state, key, ref, payload);
+      put(joins, key, ref, payload);
     }
     this.#tell(copy, joins, leaves);
   }
@@ -319,20 +318,26 @@ export class Presence {
 
   async #writeBatch(batch: readonly Pick<Writing, 'member' | 'row' | 'change'>[]): Promise<void> {
     // of several changes of one member the last one counts
-    const rows = new Map(batch.map(({ member, row }) => [member, row]));
-    const changes = [...rows].map(([member, row]) =>
-      row === null ? { member } : { member, ...row, payload: JSON.parse(row.payload) },
-    );
+    const rows = [...new Map(batch.map((one) => [one.member, one])).values()];
     const content = JSON.stringify({ presences: batch.map(({ change }) => change) });
     this.#hasWritten = true;
     const [answer] = await ask(this.#options.pool, [
       {
-        text: 'select realtime.present($1::uuid, $2::json, $3::text[])',
-        values: [this.#options.node, JSON.stringify(changes), [content]],
+        text: 'select realtime.present($1, $2, $3, $4, $5, $6, $7, $8)',
+        values: [
+          this.#options.node,
+          rows.map(({ member }) => String(member)),
+          rows.map(({ change }) => change.topic),
+          rows.map(({ change }) => String(change.private)),
+          rows.map(({ change }) => change.key),
+          rows.map(({ row }) => row?.ref ?? ''),
+          rows.map(({ row }) => row?.payload ?? ''),
+          [content],
+        ],
       },
     ]);
     const isNew = answer?.[0]?.[0] === 't';
-    if (isNew && this.#own.size > rows.size) this.#mustTellAll = true;
+    if (isNew && this.#own.size > rows.length) this.#mustTellAll = true;
   }
 
   /** Tells of all members of this process, who were taken for dead. */
@@ -340,7 +345,7 @@ export class Presence {
     this.#mustTellAll = false;
     const batch = [...this.#own].map(([member, row]) => {
       const { topic, private: isPrivate, key, ref, payload } = row;
-      return { member, row, change: { topic, private: isPrivate, key, ref, payload: JSON.parse(payload) } };
+      return { member, row, change: { topic, private: isPrivate, key, ref, payload } };
     });
     try {
       if (this.#isDoubtful) await this.#depart();

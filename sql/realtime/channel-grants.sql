@@ -3,7 +3,7 @@
 grant usage on schema realtime to authenticator;
 grant execute on function
   realtime.publish(uuid, text[]), realtime.relayed(bigint[]), realtime.relayed_since(pg_snapshot),
-  realtime.beat(uuid, interval), realtime.present(uuid, json, text[]), realtime.depart(uuid),
+  realtime.beat(uuid, interval), realtime.present(uuid, bigint[], text[], boolean[], text[], text[], text[], text[]), realtime.depart(uuid),
   realtime.present_in(text[], boolean[]), realtime.probe(text, uuid, uuid), realtime.prune_messages(interval)
 to authenticator;
 do $$

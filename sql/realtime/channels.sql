@@ -32,11 +32,11 @@ create unlogged table if not exists realtime.presences (
   private  boolean not null,
   key      text not null,
   ref      text not null,
-  payload  json not null,
+  payload  text not null,
   primary key (node, member)
 );
 create index if not exists presences_topic on realtime.presences (topic, private);
-comment on table realtime.presences is 'Who is present in a channel, and what they say of themselves.';
+comment on table realtime.presences is 'Who is present in a channel, and what they say of themselves, as JSON.';
 
 -- Tells all processes. NOTIFY takes payloads below 8000 bytes; who is told of a longer content reads it by its id.
 create or replace function realtime.publish(sender uuid, contents text[]) returns void
@@ -120,23 +120,26 @@ begin
 end
 $$;
 
--- Members of a process come, change or go (`payload` null). Gives whether nobody knew of the process: it then has to
--- tell of all its members again.
-create or replace function realtime.present(node uuid, changes json, contents text[]) returns boolean
+-- Members of a process come, change or go (an empty payload): a list has a value for each. Gives whether nobody knew of
+-- the process: it then has to tell of all its members again.
+create or replace function realtime.present(
+  node uuid, members bigint[], topics text[], privates boolean[], keys text[], refs text[], payloads text[],
+  contents text[]
+) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   is_new boolean := realtime.greet(node);
 begin
   delete from realtime.presences
   where presences.node = present.node
-    and member = any (array(
-      select (change->>'member')::bigint from json_array_elements(changes) change where change->>'payload' is null
+    and presences.member = any (array(
+      select gone.member from unnest(members, payloads) as gone (member, payload) where gone.payload = ''
     ));
   insert into realtime.presences (node, member, topic, private, key, ref, payload)
-  select present.node, (change->>'member')::bigint, change->>'topic', (change->>'private')::boolean, change->>'key',
-    change->>'ref', change->'payload'
-  from json_array_elements(changes) change
-  where change->>'payload' is not null
+  select present.node, come.*
+  from unnest(members, topics, privates, keys, refs, payloads)
+    as come (member, topic, private, key, ref, payload)
+  where come.payload <> ''
   on conflict on constraint presences_pkey do update
   set topic = excluded.topic, private = excluded.private, key = excluded.key, ref = excluded.ref,
     payload = excluded.payload;
@@ -153,7 +156,7 @@ $$;
 
 -- Who is present in these channels.
 create or replace function realtime.present_in(topics text[], privates boolean[])
-returns table (topic text, private boolean, key text, ref text, payload json)
+returns table (topic text, private boolean, key text, ref text, payload text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select presences.topic, presences.private, presences.key, presences.ref, presences.payload
   from unnest(topics, privates) as asked (topic, private)
@@ -171,7 +174,7 @@ begin
     from (
       select array_agg(jsonb_build_object(
         'topic', topic, 'private', coalesce(private, false), 'event', coalesce(event, ''), 'id', id,
-        'payload', coalesce(payload, 'null'), 'binary', to_jsonb(sent)->'binary_payload'
+        'payload', coalesce(payload, 'null')::text, 'bytes', to_jsonb(sent)->'binary_payload'
       )::text) as contents
       from sent_rows sent
       where extension = 'broadcast'
@@ -208,7 +211,7 @@ $$;
 revoke all on table realtime.relay, realtime.nodes, realtime.presences from public;
 revoke all on function
   realtime.publish(uuid, text[]), realtime.relayed(bigint[]), realtime.relayed_since(pg_snapshot),
-  realtime.greet(uuid), realtime.bury(uuid[]), realtime.beat(uuid, interval), realtime.present(uuid, json, text[]),
+  realtime.greet(uuid), realtime.bury(uuid[]), realtime.beat(uuid, interval), realtime.present(uuid, bigint[], text[], boolean[], text[], text[], text[], text[]),
   realtime.depart(uuid), realtime.present_in(text[], boolean[]), realtime.relay_messages(),
   realtime.probe(text, uuid, uuid), realtime.prune_messages(interval)
 from public;
@@ -223,7 +226,7 @@ alter function realtime.relayed_since(pg_snapshot) owner to aura_realtime;
 alter function realtime.greet(uuid) owner to aura_realtime;
 alter function realtime.bury(uuid[]) owner to aura_realtime;
 alter function realtime.beat(uuid, interval) owner to aura_realtime;
-alter function realtime.present(uuid, json, text[]) owner to aura_realtime;
+alter function realtime.present(uuid, bigint[], text[], boolean[], text[], text[], text[], text[]) owner to aura_realtime;
 alter function realtime.depart(uuid) owner to aura_realtime;
 alter function realtime.present_in(text[], boolean[]) owner to aura_realtime;
 alter function realtime.relay_messages() owner to aura_realtime;

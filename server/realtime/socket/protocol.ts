@@ -16,9 +16,8 @@ export function parseVersion(asked: string | null): Version | null {
   return asked === '2.0.0' ? asked : null;
 }
 
-/** The payload of a binary frame. */
+/** What a binary frame brings. */
 export interface BinaryBroadcast {
-  readonly kind: 'binary broadcast';
   readonly event: string;
   /** The text of a JSON value, or bytes. */
   readonly payload: string | Buffer;
@@ -32,7 +31,9 @@ export interface ClientMessage {
   readonly ref: string | null;
   readonly topic: string;
   readonly event: string;
-  readonly payload: Readonly<Record<string, unknown>> | BinaryBroadcast;
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** Of a binary frame, in place of the payload. */
+  readonly binary: BinaryBroadcast | null;
 }
 
 /** A frame that is no message; the text says why. */
@@ -63,6 +64,7 @@ function messageOf(parts: readonly unknown[]): ClientMessage {
     topic,
     event,
     payload: payload ?? {},
+    binary: null,
   };
 }
 
@@ -134,7 +136,8 @@ export function decodeBinary(version: Version, frame: Buffer): ClientMessage {
     ref: ref === '' ? null : ref,
     topic,
     event: 'broadcast',
-    payload: { kind: 'binary broadcast', event, payload },
+    payload: {},
+    binary: { event, payload },
   };
 }
 
