@@ -114,7 +114,7 @@ export async function connect(
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         changed.removeEventListener('heard', look);
-        reject(new Error(`${what} did not come; heard ${JSON.stringify(heard)}`));
+        reject(new Error(`${what} did not come; heard ${JSON.stringify(heard).slice(-2000)}`));
       }, PATIENCE_MS);
       const look = (): void => {
         const found = heard.find(holds);

@@ -291,15 +291,12 @@ export class Channel implements Member, Watching {
     }
     const isPrivate = this.#join?.private === true;
     if (isPrivate && this.#sends.broadcast !== true) {
-      if (ack) {
-        const reason = `Unauthorized: You do not have permissions to write to this Channel topic: ${this.topic}`;
-        this.#answer(message, 'error', reasonOf(reason));
-      }
+      this.#answer(message, 'error', reasonOf(this.#mayNotSend()));
       return;
     }
     const broadcast = this.#broadcastOf(message, isPrivate);
     if (sizeOf(broadcast) > rest.settings().config.realtimeMaxMessageSize) {
-      if (ack) this.#answer(message, 'error', reasonOf('payload_size_exceeded'));
+      this.#answer(message, 'error', reasonOf('payload_size_exceeded'));
       return;
     }
     const receivers = hub.deliver(broadcast, this.#join?.self === true ? null : this);
@@ -355,8 +352,7 @@ export class Channel implements Member, Watching {
         return;
       }
       if (!(await this.#askToSend('presence'))) {
-        const reason = `Unauthorized: You do not have permissions to write to this Channel topic: ${this.topic}`;
-        this.#answer(message, 'error', reasonOf(reason));
+        this.#answer(message, 'error', reasonOf(this.#mayNotSend()));
         return;
       }
       if (this.#isOver()) return;
@@ -414,6 +410,10 @@ export class Channel implements Member, Watching {
     }
     this.#context.observe({ kind: 'defect', error, requestId: null });
     return 'UnknownErrorOnChannel: Something went wrong';
+  }
+
+  #mayNotSend(): string {
+    return `Unauthorized: You do not have permissions to write to this Channel topic: ${this.topic}`;
   }
 
   #isOver(): boolean {
