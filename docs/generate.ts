@@ -7,6 +7,7 @@ import { databaseSettings } from '../server/config/database.ts';
 import { graphqlSettings } from '../server/config/graphql.ts';
 import { httpSettings } from '../server/config/http.ts';
 import { jwtSettings } from '../server/config/jwt.ts';
+import { realtimeSettings } from '../server/config/realtime.ts';
 import type { Section, Setting } from '../server/config/setting.ts';
 import { codes } from '../server/errors/codes.ts';
 import { sqlStatuses } from '../server/errors/postgres.ts';
@@ -22,6 +23,7 @@ const SECTIONS: readonly (readonly [title: string, settings: Section])[] = [
   ['Tokens', jwtSettings],
   ['HTTP, log and OpenAPI', httpSettings],
   ['GraphQL', graphqlSettings],
+  ['Realtime', realtimeSettings],
   ['Channels', channelSettings],
 ];
 
@@ -111,6 +113,7 @@ function renderErrors(): string {
     ['The request', /^(?:PGRST1|AURA1)/],
     ['The catalog', /^(?:PGRST2|AURA2)/],
     ['GraphQL', /^AURA3/],
+    ['Realtime', /^AURA4/],
     ['Tokens', /^PGRST3/],
   ];
   const sections = groups.map(([title, prefix]) => {

@@ -32,9 +32,12 @@ import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createChannels } from './realtime/channels.ts';
 import { createFeed, type FeedOptions } from './realtime/feed.ts';
+import { createLive } from './realtime/live.ts';
+import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
-import type { RestSettings } from './rest/context.ts';
+import type { RawRequest } from './request/raw.ts';
+import type { RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
@@ -55,8 +58,8 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Says goodbye to clients whose connections do not end by themselves. */
-  readonly farewell: () => Promise<void>;
+  /** Ends what would not end by itself, before requests are waited for: live queries, WebSockets. */
+  readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -165,9 +168,13 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     describe: createDescriber(version, () =>
       first.graphqlEnabled ? [describeGraphql(first.graphqlPrefix)] : [],
     ),
+    // the two know each other: it plans reads as REST does
+    serveLive: (scene: Scene, raw: RawRequest) => serveLive(scene, raw),
     observe,
     requestId: createRequestId(),
   };
+  const live = createLive(context, feed, observe);
+  const serveLive = createServeLive(live);
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
@@ -201,6 +208,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     observe,
     start: async () => {
       await reloader.start();
+      live.start();
       for (const message of config().warnings) observe({ kind: 'warning', message });
     },
     findings: () => {
@@ -208,8 +216,12 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
     reload: reloader.reload,
-    farewell: async () => void (await channels?.close()),
+    release: async () => {
+      live.stop();
+      await channels?.close();
+    },
     stop: async () => {
+      live.stop();
       await channels?.stop();
       await reloader.stop();
       await feed.stop();
