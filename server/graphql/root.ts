@@ -13,7 +13,8 @@ import { type Table, tableOf } from './model.ts';
 import { parseNodeId } from './node-id.ts';
 import { type Planner, refusal, type SlotReader } from './planner.ts';
 import type { RoutineField } from './routine.ts';
-import { inputsOf, planArguments, planConnection, planRecord, planRow, type Selected } from './row.ts';
+import { planArguments, planConnection, planRecord, planRow } from './row.ts';
+import { inputsOf, type Selected } from './selected.ts';
 import { collectFields, selectionsOf } from './selection.ts';
 import { planDelete, planInsert, planUpdate, planUpdateByKey, type WriteLimit } from './write.ts';
 

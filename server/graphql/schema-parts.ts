@@ -14,6 +14,7 @@ import {
 import type { ColumnType, EnumModel } from './column-type.ts';
 import type { FilterTypes } from './filter-types.ts';
 import type { Model, Table } from './model.ts';
+import type { OrderTypes } from './order-types.ts';
 import type { RoutineResult } from './routine.ts';
 
 export const required = <T extends GraphQLOutputType & GraphQLInputType>(type: T): GraphQLNonNull<T> =>
@@ -34,6 +35,7 @@ export interface TableTypes {
 export interface SchemaParts {
   readonly model: Model;
   readonly filters: FilterTypes;
+  readonly orders: OrderTypes;
   readonly typesOf: (table: Table) => TableTypes;
   readonly enumOf: (model: EnumModel) => GraphQLEnumType;
   /** The schema has what pg_graphql has not. */

@@ -26,6 +26,7 @@ import { createGroupsField } from './group-type.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Model, Table } from './model.ts';
+import { createOrderTypes } from './order-types.ts';
 import { buildReferences, type Reference } from './reference.ts';
 import { createRootFields } from './root-fields.ts';
 import { buildComputedFields, buildRoutineFields } from './routine.ts';
@@ -49,7 +50,7 @@ const PAGE_INFO = (): GraphQLObjectType =>
   });
 
 function collectionArguments(
-  { filters, isExtended }: SchemaParts,
+  { filters, orders, isExtended }: SchemaParts,
   table: Table,
 ): GraphQLFieldConfigArgumentMap {
   const distinct = isExtended ? createFieldEnum(table, 'Distinct') : null;
@@ -71,7 +72,7 @@ function collectionArguments(
       description: 'Filters to apply to the results set when querying from the collection',
     },
     orderBy: {
-      type: new GraphQLList(new GraphQLNonNull(filters.orderOf(table))),
+      type: new GraphQLList(new GraphQLNonNull(orders.ofTable(table))),
       description: 'Sort order to apply to the collection',
     },
     ...(distinct === null
@@ -197,11 +198,9 @@ function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): 
 function createParts(model: Model, isExtended: boolean): SchemaParts {
   const enumOf = createEnumTypes();
   const references = buildReferences(model);
-  const filters = createFilterTypes({
-    enumOf,
-    isExtended,
-    referencesOf: (table) => (isExtended ? (references.get(table) ?? []) : []),
-  });
+  const referencesOf = (table: Table) => (isExtended ? (references.get(table) ?? []) : []);
+  const filters = createFilterTypes({ enumOf, isExtended, referencesOf });
+  const orders = createOrderTypes(referencesOf);
   const node = new GraphQLInterfaceType({
     name: 'Node',
     fields: { nodeId: { type: required(SCALARS.ID), description: 'Retrieves a record by `ID`' } },
@@ -240,6 +239,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
   const parts: SchemaParts = {
     model,
     filters,
+    orders,
     typesOf,
     enumOf,
     isExtended,
@@ -296,7 +296,7 @@ export function buildSchema(model: Model, isExtended: boolean): GraphQLSchema {
       ...parts.filters.all,
       parts.pageInfo,
       parts.filters.filterIs,
-      parts.filters.direction,
+      parts.orders.direction,
       ...[...model.tables.values()].map((table) => parts.typesOf(table).node),
       ...enumTypes(parts),
     ],

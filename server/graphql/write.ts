@@ -1,14 +1,16 @@
 /**
  * Mutations that write tables: what is written, of which rows, and what is answered of them.
  */
-import { columnsNeeded, type DocumentWrite, type WrittenValue } from '../plan/document.ts';
+import type { DocumentWrite, WrittenValue } from '../plan/document.ts';
+import { columnsNeeded } from '../plan/document-columns.ts';
 import type { InsertPlan, TargetColumn } from '../plan/types.ts';
 import type { ColumnType } from './column-type.ts';
 import { planFilter } from './filter.ts';
 import { type Input, membersOf, namesOfRows, type Variables } from './input.ts';
 import { fieldColumn, type Table, type TableColumn } from './model.ts';
 import { type Planner, refusal, type SlotReader } from './planner.ts';
-import { inputsOf, objectTypeOf, planMembers, planRow, type Selected } from './row.ts';
+import { planRow } from './row.ts';
+import { inputsOf, objectTypeOf, planMembers, type Selected } from './selected.ts';
 import { selectionsOf } from './selection.ts';
 
 /** A write, with what differs between two requests of one structure. */
