@@ -6,7 +6,6 @@
 import {
   type GraphQLFieldConfigArgumentMap,
   type GraphQLFieldConfigMap,
-  GraphQLInputObjectType,
   type GraphQLInputType,
   GraphQLInterfaceType,
   GraphQLList,
@@ -19,7 +18,7 @@ import {
 import { createAggregateType } from './aggregate-type.ts';
 import type { ColumnType } from './column-type.ts';
 import { createEnumTypes } from './enum-type.ts';
-import { createConflictActionType } from './extension-types.ts';
+import { createConflictTypes } from './extension-types.ts';
 import { createFieldEnum } from './field-enum.ts';
 import { createFilterTypes } from './filter-types.ts';
 import { createGroupsField } from './group-type.ts';
@@ -27,11 +26,12 @@ import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Model, Table } from './model.ts';
 import { createOrderTypes } from './order-types.ts';
-import { buildReferences, type Reference } from './reference.ts';
+import { buildReferences } from './reference.ts';
 import { createRootFields } from './root-fields.ts';
 import { buildComputedFields, buildRoutineFields } from './routine.ts';
 import { SCALARS } from './scalar.ts';
 import { required, type SchemaParts, type TableTypes } from './schema-parts.ts';
+import { inputType, responseType } from './write-types.ts';
 
 type Fields = GraphQLFieldConfigMap<unknown, unknown>;
 
@@ -86,7 +86,7 @@ function collectionArguments(
   };
 }
 
-function rowFields(parts: SchemaParts, table: Table, references: readonly Reference[]): Fields {
+function rowFields(parts: SchemaParts, table: Table): Fields {
   const fields: Fields = {};
   if (table.key.length > 0) {
     fields['nodeId'] = {
@@ -104,7 +104,7 @@ function rowFields(parts: SchemaParts, table: Table, references: readonly Refere
       extensions: means({ kind: 'column', column }),
     };
   }
-  for (const reference of references) {
+  for (const reference of parts.referencesOf(table)) {
     if (!isName(reference.field)) continue;
     const { node, connection } = parts.typesOf(reference.target);
     const type = reference.toOne ? node : connection;
@@ -160,41 +160,6 @@ function connectionFields(parts: SchemaParts, table: Table, node: GraphQLObjectT
   };
 }
 
-function responseType(name: string, node: GraphQLObjectType): GraphQLObjectType {
-  return new GraphQLObjectType({
-    name,
-    fields: {
-      affectedCount: {
-        type: required(SCALARS.Int),
-        description: 'Count of the records impacted by the mutation',
-        extensions: means({ kind: 'affected count' }),
-      },
-      records: {
-        type: listOf(node),
-        description: 'Array of records impacted by the mutation',
-        extensions: means({ kind: 'records' }),
-      },
-    },
-  });
-}
-
-function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): GraphQLInputObjectType {
-  return new GraphQLInputObjectType({
-    name: `${table.name}${use === 'insert' ? 'Insert' : 'Update'}Input`,
-    fields: () =>
-      Object.fromEntries(
-        table.columns
-          .filter(
-            (column) => (use === 'insert' ? column.insertable : column.updatable) && isName(column.field),
-          )
-          .map((column) => [
-            column.field,
-            { type: parts.valueType(column.type), extensions: means({ kind: 'column', column }) },
-          ]),
-      ),
-  });
-}
-
 function createParts(model: Model, isExtended: boolean): SchemaParts {
   const enumOf = createEnumTypes();
   const references = buildReferences(model);
@@ -218,7 +183,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
       name: table.name,
       description: table.description,
       interfaces: table.key.length > 0 ? [node] : [],
-      fields: () => rowFields(parts, table, references.get(table) ?? []),
+      fields: () => rowFields(parts, table),
     });
     const made: TableTypes = {
       node: own,
@@ -243,7 +208,8 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
     typesOf,
     enumOf,
     isExtended,
-    conflictAction: createConflictActionType(),
+    conflictOf: createConflictTypes(referencesOf),
+    referencesOf: (table) => references.get(table) ?? [],
     node,
     pageInfo,
     valueType,
