@@ -24,7 +24,10 @@ const createConflictActionType = (): GraphQLEnumType =>
     description: 'What becomes of records that exist already',
     values: {
       UPDATE: { value: 'merge', description: 'They get the values of the objects' },
-      IGNORE: { value: 'ignore', description: 'They stay as they are, and are not answered' },
+      IGNORE: {
+        value: 'ignore',
+        description: 'They stay as they are, and are answered only where objects nest',
+      },
     },
   });
 
