@@ -26,6 +26,8 @@ export interface Cluster {
   readonly pid: number;
   /** Such as `18.4`. */
   readonly version: string;
+  /** Connects the superuser. */
+  readonly adminUri: string;
   /** The superuser. */
   readonly admin: Connection;
   /** Makes commits wait so many microseconds longer for the disk. */
@@ -71,6 +73,7 @@ export const startCluster = async (): Promise<Cluster> => {
       login: { user: 'authenticator', password: PASSWORD, database: 'postgres' },
       pid: server.pid,
       version: String(row?.['version']),
+      adminUri: server.superuserUri,
       admin,
       slowDown: async (microseconds) => {
         await admin.query(`alter system set commit_delay = ${microseconds}`);

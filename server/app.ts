@@ -30,6 +30,7 @@ import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
+import { createFeed, type FeedOptions } from './realtime/feed.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RestSettings } from './rest/context.ts';
@@ -73,6 +74,14 @@ function restSettings(config: Config, facts: DatabaseFacts, observe: Observe): R
     isolationOf: (role) => facts.roles.get(role)?.isolation ?? null,
   };
 }
+
+const feedOptions = (config: Config): FeedOptions => ({
+  dbUri: config.dbUri,
+  prepared: config.dbPreparedStatements,
+  anonymous: config.dbAnonRole,
+  most: config.realtimeMaxChanges,
+  readTimeout: config.realtimeReadTimeout,
+});
 
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
@@ -131,6 +140,9 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   readers.push(metrics.observe);
   const holder = createHolder(pool, config, observe);
   const reloader = createReloader(settings, holder, observe);
+  const feed = createFeed(pool, () => feedOptions(config()), observe);
+  // policies, columns and roles may be others now
+  holder.subscribe(() => feed.resync());
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
@@ -188,6 +200,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     reload: reloader.reload,
     stop: async () => {
       await reloader.stop();
+      await feed.stop();
       await pool.close();
     },
     flushLog: log.flush,

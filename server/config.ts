@@ -11,6 +11,7 @@ import { jwtSettings } from './config/jwt.ts';
 import { parseKeys } from './config/keys.ts';
 import { quoted } from './config/kinds.ts';
 import { maskConnectionString } from './config/mask.ts';
+import { realtimeSettings } from './config/realtime.ts';
 import { propertyOf, type Section, type Setting, type ValuesOf } from './config/setting.ts';
 import {
   type DatabaseSetting,
@@ -24,7 +25,13 @@ import {
 import { suggestOne } from './errors/suggest.ts';
 
 /** Every setting by its name, section by section. */
-export const settings = { ...databaseSettings, ...jwtSettings, ...httpSettings, ...graphqlSettings } as const;
+export const settings = {
+  ...databaseSettings,
+  ...jwtSettings,
+  ...httpSettings,
+  ...graphqlSettings,
+  ...realtimeSettings,
+} as const;
 
 /** The effective settings; a property is the setting's name in camelCase: `db-schemas` → `dbSchemas`. */
 export interface Config extends ValuesOf<typeof settings> {

@@ -20,7 +20,8 @@ const STOREYS: readonly (readonly string[])[] = [
   ['query'],
   ['execute'],
   ['response', 'settings'],
-  ['rest', 'openapi', 'realtime', 'admin', 'project', 'start-checks', 'reload'],
+  ['rest', 'openapi', 'admin', 'project', 'start-checks', 'reload'],
+  ['realtime'],
   ['graphql'],
   ['modules'],
   ['app'],
@@ -89,6 +90,7 @@ const NEIGHBOURS: Readonly<Record<string, readonly string[]>> = {
 /** Libraries of those houses, by file or folder; none elsewhere. Types of what is optional count, too. */
 const NEIGHBOURS_OWN: Readonly<Record<string, readonly string[]>> = {
   '@tanstack/react-query': ['sdk/react'],
+  react: ['sdk/react'],
 };
 
 /** Where a house is entered: the only files that pass on what others export. */

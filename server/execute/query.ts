@@ -18,8 +18,9 @@ export interface Question {
 /** A row's values as text; null = NULL. */
 export type TextRow = readonly (string | null)[];
 
-const stepOf = ({ text, values = [] }: Question): Step => ({
-  key: null,
+/** The step that asks; `kept`: its statement stays prepared. */
+export const questionStep = ({ text, values = [] }: Question, kept: boolean): Step => ({
+  key: kept ? text : null,
   text,
   values: values.map((value) => (typeof value === 'string' ? value : arrayLiteral(value))),
   formats: ALL_AS_TEXT,
@@ -36,7 +37,7 @@ export async function ask(pool: Pool, questions: readonly Question[]): Promise<T
   try {
     // the function of db-pre-config is the user's
     lease.taint();
-    const { rows, error } = await lease.run(questions.map(stepOf));
+    const { rows, error } = await lease.run(questions.map((question) => questionStep(question, false)));
     if (error) throw fromPostgres(error, true);
     return rows.map((list) => list.map((row) => row.map((value) => value?.toString() ?? null)));
   } catch (error) {

@@ -87,11 +87,11 @@ export const command = (text: string): Step => ({
 
 // not prepared: they must work whatever became of prepared statements
 export const ROLLBACK: Step = { ...command('rollback'), key: null };
-const COMMIT: Step = { ...command('commit'), key: null };
+export const COMMIT: Step = { ...command('commit'), key: null };
 const CHECK_CONSTRAINTS = command('set constraints all immediate');
 
 /** Undoes all settings but those of the transaction itself, and goes back to the login role, which may set more. */
-const ANEW = [command('reset all'), command('set local role none')];
+export const ANEW = [command('reset all'), command('set local role none')];
 
 const ONLY_READING = command('set transaction read only');
 
@@ -128,7 +128,8 @@ function stepOf(task: Task, statement: Statement, name: string, values: readonly
   };
 }
 
-interface Trip {
+/** The steps of a task. */
+export interface Trip {
   readonly steps: readonly Step[];
   /** The call of the pre-request function that fails where it changes the role; -1 = none. */
   readonly guard: number;
@@ -161,7 +162,13 @@ export function preludeOf({ session, role, preRequest, key }: Preliminaries): Pr
   return guarded ? { steps, guard: steps.length - 1, key } : { steps, guard: -1, key: null };
 }
 
-function planTrip(task: Task, before: readonly Step[], after: readonly Step[], prepared: boolean): Trip {
+/** Puts a task's steps between others. */
+export function planTrip(
+  task: Task,
+  before: readonly Step[],
+  after: readonly Step[],
+  prepared: boolean,
+): Trip {
   const steps: Step[] = [...before];
   const { steps: prelude, guard, key } = preludeOf(task);
   steps.push(...prelude);
@@ -216,7 +223,8 @@ export async function cleanUp(lease: Lease, { status }: Outcome): Promise<void> 
   if (status !== 'I') await rollBack(lease);
 }
 
-function decodeTrip(task: Task, trip: Trip, { rows }: Outcome): Executed {
+/** Reads what a trip without an error came to. */
+export function decodeTrip(task: Task, trip: Trip, { rows }: Pick<Outcome, 'rows'>): Executed {
   const { columns } = task.statements.main;
   const own: readonly Row[] = rows[trip.main] ?? [];
   return {

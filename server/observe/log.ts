@@ -198,6 +198,12 @@ function connectionLine(observation: Diagnostic): Line | null {
         channel: observation.channel,
         error: errorFields(observation.error, false),
       });
+    case 'changes told':
+      return debug('changes told', {
+        changes: observation.changes,
+        watchers: observation.watchers,
+        durationMs: Math.round(observation.seconds * 1e6) / 1000,
+      });
     case 'pool sized':
       return always('info', 'connection pool ready', { max: observation.max });
     case 'connection':

@@ -34,6 +34,15 @@ export type Observation =
   | { readonly kind: 'listener connected'; readonly channel: string }
   | { readonly kind: 'listener lost'; readonly channel: string; readonly error: unknown }
   | { readonly kind: 'reload asked'; readonly what: 'catalog' | 'config'; readonly by: string }
+  // realtime
+  | {
+      readonly kind: 'changes told';
+      /** As many as the log had. */
+      readonly changes: number;
+      /** Those who were concerned. */
+      readonly watchers: number;
+      readonly seconds: number;
+    }
   // tokens
   | { readonly kind: 'token lookup'; readonly hit: boolean }
   | { readonly kind: 'token evicted' }

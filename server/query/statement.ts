@@ -45,7 +45,7 @@ export type ResultColumn =
 export interface Statement {
   readonly text: string;
   readonly parameters: readonly Parameter[];
-  /** Null for EXPLAIN, whose rows are the lines of the body. */
+  /** Null for EXPLAIN, whose rows are the lines of the body; none where whoever asks reads the rows himself. */
   readonly columns: readonly ResultColumn[] | null;
 }
 

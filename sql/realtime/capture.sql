@@ -41,7 +41,7 @@ comment on table realtime.changes is
 comment on column realtime.changes.relation is 'The table; of a partitioned one, its root.';
 comment on column realtime.changes.key is 'The primary key, or the key of the replica identity, by column.';
 comment on column realtime.changes.new is 'The row as it is now; null of a deleted one.';
-comment on column realtime.changes.old is 'The row as it was, where REPLICA IDENTITY is FULL.';
+comment on column realtime.changes.old is 'The row as it was: of a deleted one, and where REPLICA IDENTITY is FULL.';
 
 create table if not exists realtime.pruned (
   id           bigint generated always as identity primary key,
@@ -173,19 +173,18 @@ begin
       select $1, ''insert'', ' || key || ', row_to_json(r) from new_rows r'
     using root;
   elsif tg_op = 'DELETE' then
+    -- who may hear of it is decided by the row that is gone
     execute 'insert into realtime.changes (relation, operation, key, old)
-      select $1, ''delete'', ' || key || ', case when $2 then row_to_json(r) end from old_rows r'
-    using root, is_full;
+      select $1, ''delete'', ' || key || ', row_to_json(r) from old_rows r'
+    using root;
   else
     -- a row whose key changes leaves under the one and comes under the other
     execute 'insert into realtime.changes (relation, operation, key, new, old)
       select $1,
         case when o.key is null then ''insert'' when n.key is null then ''delete'' else ''update'' end,
-        coalesce(n.key, o.key), n.data, o.data
+        coalesce(n.key, o.key), n.data, case when $2 or n.key is null then row_to_json(o.r) end
       from (select ' || key || ' as key, row_to_json(r) as data from new_rows r) n
-      full join (
-        select ' || key || ' as key, case when $2 then row_to_json(r) end as data from old_rows r
-      ) o on o.key = n.key'
+      full join (select ' || key || ' as key, r from old_rows r) o on o.key = n.key'
     using root, is_full;
   end if;
   get diagnostics appended = row_count;
@@ -220,7 +219,7 @@ declare
   is_new boolean;
 begin
   for member in
-    select tgrelid::regclass as name, tgname
+    select tgrelid::regclass as name, tgname, coalesce(pg_partition_root(tgrelid), tgrelid) as root
     from pg_trigger
     where tgfoid = 'realtime.capture()'::regprocedure
       and coalesce(pg_partition_root(tgrelid), tgrelid) not in (
@@ -228,6 +227,8 @@ begin
       )
   loop
     execute format('drop trigger if exists %I on %s', member.tgname, member.name);
+    -- what changes from now on is not in the log: whoever follows the table has to know
+    perform realtime.append_reset(array[member.root]);
   end loop;
 
   <<tables>>
@@ -320,11 +321,19 @@ begin
 end
 $$;
 
--- The log behind a position: a snapshot that was taken with a read. What is visible now and was not then.
-create or replace function realtime.changes_since(since pg_snapshot, relations oid[])
-returns table (id bigint, transaction xid8, relation oid, operation text, key jsonb, new json, old json)
+-- The log behind a position: a snapshot that was taken with a read. What is visible now and was not then. Rows are
+-- told only of the relations in `images`: they may be large, and many need no more than keys.
+drop function if exists realtime.changes_since(pg_snapshot, oid[]);
+create or replace function realtime.changes_since(since pg_snapshot, relations oid[], images oid[])
+returns table (
+  id bigint, transaction xid8, relation oid, operation text, key jsonb, new json, old json, at timestamptz
+)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select change.id, change.transaction, change.relation, change.operation, change.key, change.new, change.old
+  select
+    change.id, change.transaction, change.relation, change.operation, change.key,
+    case when change.relation = any (images) then change.new end,
+    case when change.relation = any (images) then change.old end,
+    change.at
   from realtime.changes change
   where change.transaction >= pg_snapshot_xmin(since)
     and not pg_visible_in_snapshot(change.transaction, since)
@@ -332,10 +341,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   order by change.id
 $$;
 
--- Whether nothing of what came after a position has been removed from the log.
-create or replace function realtime.is_complete_since(since pg_snapshot) returns boolean
+-- The latest transaction of which something has been removed from the log; null = nothing has been. The log is whole
+-- behind a position whose oldest running transaction is a later one.
+drop function if exists realtime.is_complete_since(pg_snapshot);
+create or replace function realtime.removed_up_to() returns xid8
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select not exists (select from realtime.pruned where transaction >= pg_snapshot_xmin(since))
+  select transaction from realtime.pruned order by transaction desc limit 1
 $$;
 
 -- The tables among these whose changes are captured.
@@ -352,7 +363,7 @@ revoke all on table realtime.changes, realtime.pruned, realtime.settings from pu
 revoke all on function
   realtime.key_columns(oid), realtime.tables(), realtime.prune(bigint), realtime.capture(),
   realtime.append_reset(oid[]), realtime.sync(), realtime.follow_ddl(), realtime.captured(oid[]),
-  realtime.changes_since(pg_snapshot, oid[]), realtime.is_complete_since(pg_snapshot)
+  realtime.changes_since(pg_snapshot, oid[], oid[]), realtime.removed_up_to()
 from public;
 grant usage, create on schema realtime to aura_realtime;
 grant execute on function realtime.key_columns(oid) to aura_realtime;
@@ -370,8 +381,8 @@ alter table realtime.settings owner to aura_realtime;
 alter function realtime.prune(bigint) owner to aura_realtime;
 alter function realtime.capture() owner to aura_realtime;
 alter function realtime.append_reset(oid[]) owner to aura_realtime;
-alter function realtime.changes_since(pg_snapshot, oid[]) owner to aura_realtime;
-alter function realtime.is_complete_since(pg_snapshot) owner to aura_realtime;
+alter function realtime.changes_since(pg_snapshot, oid[], oid[]) owner to aura_realtime;
+alter function realtime.removed_up_to() owner to aura_realtime;
 revoke create on schema realtime from aura_realtime;
 
 do $$

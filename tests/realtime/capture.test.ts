@@ -42,7 +42,9 @@ const following = async (): Promise<() => Promise<readonly Change[]>> => {
   return async () => {
     const found = await database.query(
       `select operation, key, new, old
-       from realtime.changes_since($1, array(select relation from realtime.tables()))`,
+       from realtime.changes_since(
+         $1, array(select relation from realtime.tables()), array(select relation from realtime.tables())
+       )`,
       [rows[0]?.['position']],
     );
     return found.rows as unknown as readonly Change[];
@@ -69,7 +71,7 @@ describe('a row', () => {
       { operation: 'insert', key: { id: 1 }, new: { id: 1, title: 'one', data: null }, old: null },
       { operation: 'insert', key: { id: 2 }, new: { id: 2, title: 'two', data: null }, old: null },
       { operation: 'update', key: { id: 2 }, new: { id: 2, title: 'zwei', data: null }, old: null },
-      { operation: 'delete', key: { id: 1 }, new: null, old: null },
+      { operation: 'delete', key: { id: 1 }, new: null, old: { id: 1, title: 'one', data: null } },
     ]);
   });
 
@@ -364,7 +366,7 @@ describe('the log', () => {
     expect(brief(await changes())).toEqual([['insert', { id: 1 }]]);
     for (const reading of [
       'select from realtime.changes',
-      `select realtime.changes_since('1:1:', '{}')`,
+      `select realtime.changes_since('1:1:', '{}', '{}')`,
       'select realtime.sync()',
       'select realtime.prune(1)',
       `select realtime.append_reset('{}')`,
@@ -377,7 +379,7 @@ describe('the log', () => {
       }
     }
     const { rows } = await client.query(
-      `select key from realtime.changes_since('1:1:', array['items'::regclass::oid]) where key is not null`,
+      `select key from realtime.changes_since('1:1:', array['items'::regclass::oid], '{}') where key is not null`,
     );
     expect(rows).toEqual([{ key: { id: 1 } }]);
   });
@@ -408,7 +410,8 @@ describe('the log', () => {
     await run(`insert into items select n from generate_series(1, 3000) n`);
     await run('select realtime.prune(100000)');
     const isComplete = async (position: unknown): Promise<unknown> =>
-      (await database.query('select realtime.is_complete_since($1) as is', [position])).rows[0]?.['is'];
+      (await database.query('select realtime.removed_up_to() < pg_snapshot_xmin($1) as is', [position]))
+        .rows[0]?.['is'];
     const kept = await database.query('select count(*)::int from realtime.changes');
     expect(kept.rows[0]?.['count']).toBe(100);
     expect(await isComplete(before)).toBe(false);

@@ -48,7 +48,7 @@ test('what a migration publishes is captured, the seed included', async () => {
   expect(await apply(connection)).toEqual({ ran: [], warnings: [] });
   expect(
     await connection.query(
-      `select has_function_privilege('authenticator', 'realtime.changes_since(pg_snapshot, oid[])', 'execute') as reads,
+      `select has_function_privilege('authenticator', 'realtime.changes_since(pg_snapshot, oid[], oid[])', 'execute') as reads,
          has_table_privilege('authenticator', 'realtime.changes', 'select') as selects,
          has_schema_privilege('anon', 'realtime', 'usage') as anon`,
     ),

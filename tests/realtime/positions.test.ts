@@ -95,7 +95,7 @@ function createFollower(client: pg.Client, table: string): Follower {
       const now = await client.query('select pg_current_snapshot()::text as position');
       const read = await client.query(`select * from ${table}`);
       const { rows: changes } = await client.query(
-        'select * from realtime.changes_since($1, array[$2::regclass::oid])',
+        "select * from realtime.changes_since($1, array[$2::regclass::oid], '{}')",
         [position ?? now.rows[0].position, table],
       );
       await client.query('commit');

@@ -312,7 +312,10 @@ test('what a migration adds to supabase_realtime is logged, and nobody but the s
   expect(await rows('select operation, key from realtime.changes where key is not null')).toEqual([
     { operation: 'insert', key: { id: 1 } },
   ]);
-  for (const reading of ['select from realtime.changes', "select realtime.changes_since('1:1:', '{}')"]) {
+  for (const reading of [
+    'select from realtime.changes',
+    "select realtime.changes_since('1:1:', '{}', '{}')",
+  ]) {
     for (const as of [{ role: 'anon' }, { role: 'authenticated' }, { role: 'service_role' }]) {
       expect(await refusal(rows(reading, as)), reading).toContain('permission denied');
     }

@@ -1,0 +1,407 @@
+/**
+ * The feed of changes of one process: a doorbell (NOTIFY), the log behind it, and the watchers to whom it is told.
+ *
+ * A doorbell leads to a round: one transaction with one snapshot, in which the log is read from the oldest position of
+ * the watchers on, and in which those that are concerned read what they need. A watcher has then been told everything
+ * up to that snapshot, and nothing of what came later. Positions make this safe: a notification that is lost, a round
+ * that fails, a connection that breaks only delay what is told.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { apiError } from '../errors/codes.ts';
+import { ApiError } from '../errors/error.ts';
+import { ConnectionLostError } from '../execute/exchange.ts';
+import { type Gathered, type GatheredMode, runGathered, TransactionEndedError } from '../execute/gathered.ts';
+import { type Listener, startListening } from '../execute/listen.ts';
+import type { Pool } from '../execute/pool.ts';
+import type { Observe } from '../observe/observation.ts';
+import { type Change, changesSince, type LogReading, newsSince, type Oid, POSITION, readLog } from './log.ts';
+import { comparePositions, type Position } from './position.ts';
+
+/** What a watcher is given in a round. */
+export interface Round {
+  /** What was committed to its relations since its position, as far as it is known. */
+  readonly changes: readonly Change[];
+  /** Whether that is all. If not, anything may have changed: rows, policies, roles, columns. */
+  readonly isComplete: boolean;
+  /** Of the round: where the watcher is when it has been told. */
+  readonly position: Position;
+  /** Runs a task at that position. Rejects with ApiError and others; let all of it through. */
+  readonly run: Gathered['run'];
+  /** Asks a question as the login role. Likewise. */
+  readonly ask: Gathered['ask'];
+}
+
+/** Somebody who follows tables. */
+export interface Watcher {
+  /** Of partitioned tables the root. They stay the same as long as it watches. */
+  readonly relations: ReadonlySet<Oid>;
+  /** Whether it needs rows, and not only keys. */
+  readonly wantsImages: boolean;
+  /**
+   * Reads what it needs to know of the changes, and changes nothing; resolves with what tells its subscribers, which is
+   * called when the round counts for it, and must not throw. May be called for one stretch of the log several times,
+   * as long as it has not been told. Waits for nothing but `run` and `ask`.
+   */
+  readonly follow: (round: Round) => Promise<() => void>;
+  /** What it reads was refused: it watches no longer. */
+  readonly fail: (error: ApiError) => void;
+}
+
+/** A snapshot at which a caller reads, to begin there. */
+export interface Beginning extends Gathered {
+  readonly position: Position;
+  /** The log behind an older position, up to this one. */
+  readonly since: (older: Position, relations: ReadonlySet<Oid>) => Promise<LogReading>;
+}
+
+export interface Feed {
+  /**
+   * Reads at a snapshot of its own. Rejects with what `work` rejects with, and with ApiError: what PostgreSQL refused,
+   * PGRST000, 001 and 003.
+   */
+  readonly read: <T>(work: (beginning: Beginning) => Promise<T>) => Promise<T>;
+  /**
+   * Adds a watcher, which has been told everything up to the position. Resolves when what comes after it will arrive.
+   */
+  readonly watch: (watcher: Watcher, position: Position) => Promise<void>;
+  readonly unwatch: (watcher: Watcher) => void;
+  /** Has watchers read anew; without a list all of them. */
+  readonly resync: (watchers?: Iterable<Watcher>) => void;
+  readonly state: () => FeedState;
+  /** Ends rounds and listening; watchers are forgotten. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface FeedState {
+  readonly watchers: number;
+  /** Whether notifications arrive; if not, the log is looked at every few seconds. */
+  readonly isListening: boolean;
+}
+
+/** What of the configuration concerns the feed. */
+export interface FeedOptions {
+  readonly dbUri: string;
+  readonly prepared: boolean;
+  readonly anonymous: string | null;
+  /** Changes that one round tells row by row. */
+  readonly most: number;
+  /** Seconds that a statement of a round may take. */
+  readonly readTimeout: number;
+}
+
+const CHANNEL = 'aura_changes';
+/** Between two looks at the log while nobody is heard. */
+const DEAF_MS = 2000;
+/** The listener outlives the last watcher by so much: the next one may be near. */
+const LINGER_MS = 30_000;
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5000;
+
+interface Entry {
+  readonly watcher: Watcher;
+  /** In the order in which they came. */
+  readonly serial: number;
+  /** Where it is; null = where the feed is. */
+  position: Position | null;
+  /** It has to read anew. */
+  isStale: boolean;
+}
+
+/** What passes by itself, or by connecting anew (classes of SQLSTATE: connection, resources, rollback, shutdown). */
+const isPassing = (error: unknown): boolean =>
+  error instanceof ConnectionLostError ||
+  error instanceof TransactionEndedError ||
+  (error instanceof ApiError && /^(?:PGRST00[013]|08...|40...|53...|57P0.)$/.test(error.code));
+
+/** A lost connection as an answer. */
+const asAnswer = (error: unknown): unknown =>
+  error instanceof ConnectionLostError || error instanceof TransactionEndedError
+    ? apiError('PGRST001', 'Database client error. Retrying the connection.', {
+        headers: { 'Retry-After': '1' },
+        cause: error,
+      })
+    : error;
+
+/** Makes a feed, which sleeps until somebody watches. */
+export function createFeed(pool: Pool, options: () => FeedOptions, observe: Observe): Feed {
+  return new ChangeFeed(pool, options, observe);
+}
+
+class ChangeFeed implements Feed {
+  readonly #pool: Pool;
+  readonly #options: () => FeedOptions;
+  readonly #observe: Observe;
+  readonly #entries = new Map<Watcher, Entry>();
+  readonly #byRelation = new Map<Oid, Set<Entry>>();
+  /** Entries that are not where the feed is, or have to read anew. */
+  readonly #apart = new Set<Entry>();
+  /** Those who want rows, by relation. */
+  readonly #images = new Map<Oid, number>();
+  /** Of the last round that counted. */
+  #position: Position | null = null;
+  #listener: Listener | null = null;
+  #serial = 0;
+  #isRinging = false;
+  #rounds: Promise<void> | null = null;
+  #poll: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  readonly #stopping = new AbortController();
+
+  constructor(pool: Pool, options: () => FeedOptions, observe: Observe) {
+    this.#pool = pool;
+    this.#options = options;
+    this.#observe = observe;
+  }
+
+  async read<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
+    const { most } = this.#options();
+    try {
+      return await runGathered(this.#pool, this.#mode(), async (gathered) => {
+        const positions = await gathered.ask(POSITION);
+        const { position } = readLog(positions, [], { most });
+        const since: Beginning['since'] = async (older, relations) => {
+          const question = { since: older, relations, images: [], most };
+          return readLog(positions, await gathered.ask(changesSince(question)), question);
+        };
+        return work({ ...gathered, position, since });
+      });
+    } catch (error) {
+      throw asAnswer(error);
+    }
+  }
+
+  async watch(watcher: Watcher, position: Position): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new Error('the feed has been stopped');
+    this.#serial += 1;
+    const entry: Entry = { watcher, serial: this.#serial, position, isStale: false };
+    this.#entries.set(watcher, entry);
+    this.#apart.add(entry);
+    for (const relation of watcher.relations) {
+      const those = this.#byRelation.get(relation);
+      if (those) those.add(entry);
+      else this.#byRelation.set(relation, new Set([entry]));
+      if (watcher.wantsImages) this.#images.set(relation, (this.#images.get(relation) ?? 0) + 1);
+    }
+    clearTimeout(this.#linger);
+    // where it cannot listen it looks from time to time: what is behind the position arrives in any case
+    await this.#listen().attempted;
+    this.#ring();
+  }
+
+  unwatch(watcher: Watcher): void {
+    const entry = this.#entries.get(watcher);
+    if (!entry) return;
+    this.#entries.delete(watcher);
+    this.#apart.delete(entry);
+    for (const relation of watcher.relations) {
+      const those = this.#byRelation.get(relation);
+      those?.delete(entry);
+      if (those?.size === 0) this.#byRelation.delete(relation);
+      if (!watcher.wantsImages) continue;
+      const left = (this.#images.get(relation) ?? 1) - 1;
+      if (left === 0) this.#images.delete(relation);
+      else this.#images.set(relation, left);
+    }
+    if (this.#entries.size > 0 || this.#stopping.signal.aborted) return;
+    this.#linger = setTimeout(() => void this.#silence(), LINGER_MS);
+    this.#linger.unref();
+  }
+
+  resync(watchers: Iterable<Watcher> = this.#entries.keys()): void {
+    for (const watcher of watchers) {
+      const entry = this.#entries.get(watcher);
+      if (!entry) continue;
+      entry.isStale = true;
+      this.#apart.add(entry);
+    }
+    this.#ring();
+  }
+
+  readonly state = (): FeedState => ({
+    watchers: this.#entries.size,
+    isListening: this.#listener?.isListening() ?? false,
+  });
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearTimeout(this.#linger);
+    this.#entries.clear();
+    this.#byRelation.clear();
+    this.#images.clear();
+    this.#apart.clear();
+    await this.#silence();
+    await this.#rounds;
+  }
+
+  #listen(): Listener {
+    if (this.#listener === null) {
+      const { dbUri } = this.#options();
+      const ring = (): void => this.#ring();
+      const channels = [CHANNEL];
+      this.#listener = startListening(
+        { dbUri, channels, onNotification: ring, onListening: ring },
+        this.#observe,
+      );
+      this.#poll = setInterval(() => {
+        if (this.#listener?.isListening() === false) ring();
+      }, DEAF_MS);
+      this.#poll.unref();
+    }
+    return this.#listener;
+  }
+
+  async #silence(): Promise<void> {
+    const listener = this.#listener;
+    this.#listener = null;
+    // without a listener nothing is known of what comes: whoever watches next brings a position
+    this.#position = null;
+    clearInterval(this.#poll);
+    await listener?.close();
+  }
+
+  #ring(): void {
+    this.#isRinging = true;
+    if (this.#rounds !== null || this.#stopping.signal.aborted) return;
+    this.#rounds = this.#answer().finally(() => {
+      this.#rounds = null;
+      if (this.#isRinging) this.#ring();
+    });
+  }
+
+  /** Rounds, as long as there is something to tell. */
+  async #answer(): Promise<void> {
+    let backoff = 0;
+    while (this.#isRinging && this.#entries.size > 0 && !this.#stopping.signal.aborted) {
+      this.#isRinging = false;
+      if (await this.#round()) {
+        backoff = 0;
+        continue;
+      }
+      this.#isRinging = true;
+      await pause(backoff, null, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+      // what another watcher's failure has undone is done at once, what a lost connection has only with patience
+      backoff = Math.min(Math.max(backoff * 2, FIRST_BACKOFF_MS), LONGEST_BACKOFF_MS);
+    }
+    if (this.#entries.size === 0) this.#isRinging = false;
+  }
+
+  /** One round. Gives whether it was one: if not, it has to be tried again after a pause. */
+  async #round(): Promise<boolean> {
+    const started = performance.now();
+    const { most } = this.#options();
+    // those who come amid the round are no part of it
+    const last = this.#serial;
+    const apart = [...this.#apart];
+    const since = this.#oldest(apart);
+    if (since === null) return true;
+    const question = { since, relations: this.#byRelation.keys(), images: this.#images.keys(), most };
+    const asked = changesSince(question);
+    let told = 0;
+    let changes = 0;
+    try {
+      const isWhole = await runGathered(this.#pool, this.#mode(), async (gathered) => {
+        const [places, rows] = await Promise.all([gathered.ask(POSITION), gathered.ask(asked)]);
+        const log = readLog(places, rows, question);
+        changes = log.changes.length;
+        const concerned = this.#concerned(log, last, apart);
+        told = concerned.size;
+        const before = this.#position;
+        const outcomes = await Promise.all(
+          Array.from(concerned, (entry) => this.#tell(entry, log, before, gathered)),
+        );
+        // the others are where the feed is now; those who were not told are where they were
+        this.#position = log.position;
+        return outcomes.every((isTold) => isTold);
+      });
+      this.#observe({ kind: 'changes told', changes, watchers: told, seconds: seconds(started) });
+      return isWhole;
+    } catch (error) {
+      if (isPassing(error) || this.#stopping.signal.aborted) return false;
+      if (!(error instanceof ApiError)) throw error;
+      // the log itself cannot be read
+      for (const watcher of [...this.#entries.keys()]) {
+        this.unwatch(watcher);
+        watcher.fail(error);
+      }
+      return true;
+    }
+  }
+
+  /** The position from which on the log is news to somebody; null = nobody is there. */
+  #oldest(apart: readonly Entry[]): Position | null {
+    const positions = apart.flatMap(({ position }) => position ?? []);
+    if (this.#entries.size > this.#apart.size || positions.length < apart.length) {
+      if (this.#position !== null) positions.push(this.#position);
+    }
+    return positions.toSorted(comparePositions)[0] ?? null;
+  }
+
+  /** Those whose relations have changed, and those who cannot know that they have not. */
+  #concerned(log: LogReading, last: number, apart: readonly Entry[]): ReadonlySet<Entry> {
+    const common = this.#position;
+    const concerned = new Set(apart);
+    if (common !== null && !log.isCompleteSince(common)) {
+      for (const entry of this.#entries.values()) if (entry.serial <= last) concerned.add(entry);
+      return concerned;
+    }
+    const seen = new Set<Oid>();
+    for (const { relation } of log.changes) {
+      if (seen.has(relation)) continue;
+      seen.add(relation);
+      for (const entry of this.#byRelation.get(relation) ?? []) {
+        if (entry.serial <= last) concerned.add(entry);
+      }
+    }
+    return concerned;
+  }
+
+  /** Tells one watcher. Gives whether that is settled: it was told, or has failed. */
+  async #tell(
+    entry: Entry,
+    log: LogReading,
+    common: Position | null,
+    { run, ask }: Gathered,
+  ): Promise<boolean> {
+    const { watcher, isStale } = entry;
+    const since = entry.position ?? common;
+    const arrive = (): void => {
+      entry.position = null;
+      this.#apart.delete(entry);
+    };
+    if (since === null || this.#entries.get(watcher) !== entry) return true;
+    const isComplete = !isStale && log.isCompleteSince(since);
+    const changes = newsSince(log.changes, since).filter(({ relation }) => watcher.relations.has(relation));
+    if (isComplete && changes.length === 0) {
+      arrive();
+      return true;
+    }
+    entry.isStale = false;
+    try {
+      const tell = await watcher.follow({ changes, isComplete, position: log.position, run, ask });
+      if (this.#entries.get(watcher) === entry) {
+        // asked for meanwhile
+        const again = entry.isStale;
+        arrive();
+        if (again) this.resync([watcher]);
+        tell();
+      }
+      return true;
+    } catch (error) {
+      entry.position = since;
+      entry.isStale ||= isStale;
+      this.#apart.add(entry);
+      if (isPassing(error)) return false;
+      this.unwatch(watcher);
+      if (!(error instanceof ApiError)) this.#observe({ kind: 'defect', error, requestId: null });
+      watcher.fail(error instanceof ApiError ? error : apiError('PGRSTX00', 'Something went wrong'));
+      return true;
+    }
+  }
+
+  #mode(): GatheredMode {
+    const { prepared, anonymous, readTimeout } = this.#options();
+    return { prepared, anonymous, readTimeout };
+  }
+}
+
+const seconds = (started: number): number => (performance.now() - started) / 1000;
