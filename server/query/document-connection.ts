@@ -84,7 +84,9 @@ function isPreceded(page: PageScope): Fragment {
     const { rows, conditions } = allRows(page, alias);
     reasons.push(sql`exists (select 1${rows}${orderJoins(plan, alias)}${where([...conditions, behind])})`);
   }
-  return reasons.length === 0 ? sql`false` : sql`count(*)${onPage(page)} > 0 and (${join(reasons, sql` or `)})`;
+  return reasons.length === 0
+    ? sql`false`
+    : sql`count(*)${onPage(page)} > 0 and (${join(reasons, sql` or `)})`;
 }
 
 function pageInfoValue(value: PageInfoValue, page: PageScope): Fragment {
