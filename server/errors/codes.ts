@@ -426,6 +426,16 @@ export const codes = {
     'The payload of a broadcast is neither JSON nor bytes.',
     'Send `Content-Type: application/json` or `application/octet-stream`.',
   ),
+  AURA462: entry(
+    400,
+    'The changes that a channel asks for cannot be followed, or its filter cannot be read.',
+    'Name a table of an exposed schema, an event and a filter as docs/changes.md has them.',
+  ),
+  AURA463: entry(
+    503,
+    'Changes were lost to a channel, or its table is another one now: the channel is closed for clients to join again.',
+    'Join again, and read the rows anew.',
+  ),
   // realtime: live queries
   AURA400: entry(
     400,
