@@ -18,7 +18,7 @@ import { createStreamSlots } from './execute/stream.ts';
 import { describeGraphql } from './graphql/described.ts';
 import { loadDocuments } from './graphql/documents.ts';
 import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
-import type { Direct } from './host/http-server.ts';
+import type { Direct, Upgrade } from './host/http-server.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -26,12 +26,13 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId } from './observe/request-id.ts';
-import { createReference } from './openapi/reference.ts';
+import { createReference, type Reference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { createFeed, type FeedOptions } from './realtime/feed.ts';
-import { createLive } from './realtime/live.ts';
+import { createChannels } from './realtime/channels.ts';
+import { createFeed, type Feed, type FeedOptions } from './realtime/feed.ts';
+import { createLive, type Live } from './realtime/live.ts';
 import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
@@ -47,6 +48,8 @@ export interface App {
   /** All that the API serves; REST and GraphQL, which most requests are for, may be asked without it. */
   readonly api: Hono<{ Bindings: HttpBindings }>;
   readonly direct: Direct;
+  /** What becomes a WebSocket; null = nothing. */
+  readonly upgrade: Upgrade | null;
   readonly admin: Hono;
   readonly config: () => Config;
   readonly observe: Observe;
@@ -55,8 +58,8 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Ends what would not end by itself, before requests are waited for: live queries. */
-  readonly release: () => void;
+  /** Ends what would not end by itself, before requests are waited for: live queries, WebSockets. */
+  readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -87,6 +90,18 @@ const feedOptions = (config: Config): FeedOptions => ({
   most: config.realtimeMaxChanges,
   readTimeout: config.realtimeReadTimeout,
 });
+
+/** After a reload: keys, policies, columns and roles may be others than those that follow changes were told. */
+function readAnew(live: Live, feed: Feed): void {
+  void live.recheck();
+  feed.resync();
+}
+
+function mountReference(api: App['api'], reference: Reference, config: () => Config): void {
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
+}
 
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
@@ -149,10 +164,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
 
   const api = new Hono<{ Bindings: HttpBindings }>();
   api.get('/health', (c) => c.text('ok'));
-  const reference = createReference({ version, key: docsKey });
-  for (const path of ['/docs', '/docs/*']) {
-    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
-  }
+  mountReference(api, createReference({ version, key: docsKey }), config);
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -170,15 +182,15 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   };
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
-  // keys, policies, columns and roles may be others now
-  holder.subscribe(() => {
-    void live.recheck();
-    feed.resync();
-  });
+  holder.subscribe(() => readAnew(live, feed));
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
     : null;
+  const channels = first.realtimeEnabled
+    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    : null;
+  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -197,7 +209,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   );
   return {
     api,
-    direct: graphql ? eitherOf(rest, graphql) : rest,
+    direct: owners.reduce(eitherOf),
+    upgrade: channels,
     admin,
     config,
     observe,
@@ -211,9 +224,13 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
     reload: reloader.reload,
-    release: () => live.stop(),
+    release: async () => {
+      live.stop();
+      await channels?.close();
+    },
     stop: async () => {
       live.stop();
+      await channels?.stop();
       await reloader.stop();
       await feed.stop();
       await pool.close();

@@ -9,7 +9,7 @@ import {
   GraphQLNonNull,
 } from 'graphql';
 import { withoutLength } from './column-type.ts';
-import { conflictArgument, updateByKey } from './extension-types.ts';
+import { updateByKey } from './extension-types.ts';
 import { isName, lowerFirst } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Table } from './model.ts';
@@ -81,7 +81,14 @@ function writes(parts: SchemaParts, table: Table): Fields {
       type: types.insertResponse,
       args: {
         objects: { type: objects },
-        ...(parts.isExtended ? conflictArgument(parts, table) : {}),
+        ...(parts.isExtended
+          ? {
+              onConflict: {
+                type: parts.conflictOf(table),
+                description: 'What becomes of records that exist already',
+              },
+            }
+          : {}),
       },
       description: `Adds one or more \`${table.name}\` records to the collection`,
       extensions: means({ kind: 'insert', table }),

@@ -80,7 +80,9 @@ async function runOperation(
   const variables = coerced.coerced;
   const prepared = roleSchema.preparedOf(operation, variables);
   if (prepared.steps.length > 0) trace.sql = prepared.steps.map(({ statement }) => statement.text).join('; ');
-  const rows = await runPrepared(scene, seen, operation, prepared, variables);
+  const rows = await runPrepared(scene, seen, operation, prepared, variables, (text) => {
+    trace.sql = `${text}; ${trace.sql}`;
+  });
   const asks = prepared.entries.some(({ kind }) => kind === 'introspection');
   const own = asks
     ? await introspect(roleSchema.introspected(), operation, prepared.entries, variables)
@@ -91,9 +93,12 @@ async function runOperation(
   return outcome;
 }
 
+/** What is wrong with a nested insert, or a value that nests too deeply. */
+const ABOUT_BODY = /^AURA(?:103|14\d)$/;
+
 /** A request that is wrong as a whole, or a server that cannot serve it: not an operation that failed. */
 const concernsRequest = ({ code, status }: ApiError): boolean =>
-  status >= 500 || status === 401 || /^AURA[013]\d\d$/.test(code);
+  status >= 500 || status === 401 || (/^AURA[013]\d\d$/.test(code) && !ABOUT_BODY.test(code));
 
 async function outcomeOf(
   trusted: TrustedDocuments,
