@@ -2,13 +2,7 @@
  * An HTTP server for a fetch handler. What never reaches the handler, because it is no HTTP that can be read, is
  * refused here, with a body that says why like every other refusal.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';

@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Identity } from '../../identity/role.ts';
 import type { Frames } from '../frames.ts';
-import { Channel } from './channel.ts';
+import { Channel, type ChannelOwner } from './channel.ts';
 import type { ChannelContext } from './context.ts';
 import {
   type ClientMessage,
@@ -13,6 +13,8 @@ import {
   decodeText,
   encodeText,
   FrameError,
+  isStorable,
+  reasonOf,
   type ServerMessage,
   type Version,
 } from './protocol.ts';
@@ -44,13 +46,7 @@ const TOPIC = 'realtime:';
 const HEARTBEAT_TOPIC = 'phoenix';
 const NOTHING = '{}';
 
-/** Whether PostgreSQL takes a text. */
-export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
-
-/** The text of a reason. */
-export const reasonOf = (reason: string): string => JSON.stringify({ reason });
-
-export class Connection {
+export class Connection implements ChannelOwner {
   readonly version: Version;
   /** Of the key that it connected with. */
   readonly identity: Identity;
@@ -84,7 +80,11 @@ export class Connection {
     if (this.#isClosing) return;
     let message: ClientMessage;
     try {
-      const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+      const bytes = Buffer.isBuffer(data)
+        ? data
+        : Array.isArray(data)
+          ? Buffer.concat(data)
+          : Buffer.from(data);
       message = isBinary ? decodeBinary(this.version, bytes) : decodeText(this.version, bytes.toString());
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;

@@ -173,3 +173,9 @@ export function encodeBroadcast(
   const header = Buffer.from([BROADCAST, ...lengths, isText ? JSON_TEXT : BYTES]);
   return Buffer.concat([header, ...parts, isText ? Buffer.from(payload) : payload]);
 }
+
+/** Whether PostgreSQL takes a text. */
+export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** The text of a reason. */
+export const reasonOf = (reason: string): string => JSON.stringify({ reason });
