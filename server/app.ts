@@ -25,7 +25,7 @@ import { displayName } from './names.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
-import { createRequestId } from './observe/request-id.ts';
+import { createRequestId, type RequestId } from './observe/request-id.ts';
 import { createReference, type Reference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
@@ -37,7 +37,7 @@ import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RawRequest } from './request/raw.ts';
-import type { RestSettings, Scene } from './rest/context.ts';
+import type { RestContext, RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
@@ -140,6 +140,21 @@ export interface AppOptions {
   readonly docsKey: string | null;
 }
 
+/** What answers requests, each below its own prefix; null = it is switched off. */
+const createServers = (
+  first: Config,
+  context: RestContext & { readonly requestId: RequestId },
+  feed: Feed,
+) => ({
+  rest: createRestServer(first.restPrefix, context),
+  graphql: first.graphqlEnabled
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    : null,
+  channels: first.realtimeEnabled
+    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    : null,
+});
+
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */
 export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
@@ -183,13 +198,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
   holder.subscribe(() => readAnew(live, feed));
-  const rest = createRestServer(first.restPrefix, context);
-  const graphql = first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
-    : null;
-  const channels = first.realtimeEnabled
-    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
-    : null;
+  const { rest, graphql, channels } = createServers(first, context, feed);
   const owners = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
