@@ -6,6 +6,7 @@ import { databaseSettings } from '../server/config/database.ts';
 import { graphqlSettings } from '../server/config/graphql.ts';
 import { httpSettings } from '../server/config/http.ts';
 import { jwtSettings } from '../server/config/jwt.ts';
+import { realtimeSettings } from '../server/config/realtime.ts';
 import type { Section, Setting } from '../server/config/setting.ts';
 import { codes } from '../server/errors/codes.ts';
 import { sqlStatuses } from '../server/errors/postgres.ts';
@@ -21,6 +22,7 @@ const SECTIONS: readonly (readonly [title: string, settings: Section])[] = [
   ['Tokens', jwtSettings],
   ['HTTP, log and OpenAPI', httpSettings],
   ['GraphQL', graphqlSettings],
+  ['Realtime', realtimeSettings],
 ];
 
 const INTRODUCTION = `# Settings

@@ -31,9 +31,12 @@ import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createFeed, type FeedOptions } from './realtime/feed.ts';
+import { createLive } from './realtime/live.ts';
+import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
-import type { RestSettings } from './rest/context.ts';
+import type { RawRequest } from './request/raw.ts';
+import type { RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
@@ -52,6 +55,8 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
+  /** Ends what would not end by itself, before requests are waited for: live queries. */
+  readonly release: () => void;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -160,9 +165,13 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     describe: createDescriber(version, () =>
       first.graphqlEnabled ? [describeGraphql(first.graphqlPrefix)] : [],
     ),
+    // the two know each other: it plans reads as REST does
+    serveLive: (scene: Scene, raw: RawRequest) => serveLive(scene, raw),
     observe,
     requestId: createRequestId(),
   };
+  const live = createLive(context, feed, observe);
+  const serveLive = createServeLive(live);
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
@@ -191,6 +200,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     observe,
     start: async () => {
       await reloader.start();
+      live.start();
       for (const message of config().warnings) observe({ kind: 'warning', message });
     },
     findings: () => {
@@ -198,7 +208,9 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
     reload: reloader.reload,
+    release: () => live.stop(),
     stop: async () => {
+      live.stop();
       await reloader.stop();
       await feed.stop();
       await pool.close();

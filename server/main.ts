@@ -126,6 +126,7 @@ export async function serve(
         app.observe({ kind: 'stopping', signal: 'close' });
         forgetSignals();
         const { serverShutdownTimeout } = app.config();
+        app.release();
         const unfinished = await Promise.all(drains.map((drain) => drain(serverShutdownTimeout)));
         await app.stop();
         app.observe({

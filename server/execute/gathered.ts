@@ -47,8 +47,11 @@ export interface Gathered {
    * something else was, with ConnectionLostError where the connection is lost.
    */
   readonly run: (task: Task) => Promise<Executed>;
-  /** Asks a question as the login role, in the next trip. Rejects likewise. */
-  readonly ask: (question: Question) => Promise<readonly TextRow[]>;
+  /**
+   * Asks questions one after another as the login role, in the next trip; gives the rows of the last one. What the
+   * others set with `set_config(..., true)` holds for it. Rejects likewise.
+   */
+  readonly ask: (...questions: readonly Question[]) => Promise<readonly TextRow[]>;
 }
 
 /** Tasks of a trip, at most. */
@@ -91,14 +94,15 @@ class GatheredTransaction implements Gathered {
       });
     });
 
-  readonly ask = (question: Question): Promise<readonly TextRow[]> =>
+  readonly ask = (...questions: readonly Question[]): Promise<readonly TextRow[]> =>
     new Promise((resolve, reject) => {
-      const step = questionStep(question, this.#mode.prepared);
+      const asked = questions.map((question) => questionStep(question, this.#mode.prepared));
       this.#add({
         task: null,
         plan: () => {
           const before = this.#isOpen ? ANEW : [];
-          return { steps: [...before, step], guard: -1, main: before.length, estimate: null };
+          const steps = [...before, ...asked];
+          return { steps, guard: -1, main: steps.length - 1, estimate: null };
         },
         settle: ({ main }, rows) => resolve(textRows(rows[main] ?? [])),
         reject,

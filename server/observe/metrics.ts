@@ -2,7 +2,7 @@
  * The metrics: a reader of observations that counts (the pool is asked when it matters), and prints itself in Prometheus' text format. PostgREST's
  * metrics keep their names; the duration of requests, and what Node tells of its process, are beyond them.
  */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Durations, type Series } from './durations.ts';
 import type { Observation, Observe, RequestObservation } from './observation.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
@@ -34,12 +34,15 @@ export function createMetrics(poolState: () => PoolState): Metrics {
   const pool = createPoolMetrics(register, poolState);
   const catalog = createCatalogMetrics(register);
   const tokens = createTokenMetrics(register);
+  const realtime = createRealtimeMetrics(register);
   const answered = createRequestMetrics(register);
   const observe: Observe = (observation) => {
     if (observation.kind === 'request') answered(observation);
     else if (observation.kind === 'token lookup' || observation.kind === 'token evicted') tokens(observation);
     else if (observation.kind === 'catalog loaded' || observation.kind === 'catalog failed')
       catalog(observation);
+    else if (observation.kind === 'changes told' || observation.kind === 'live queries')
+      realtime(observation);
     else pool(observation);
   };
   return { observe, render: () => register.metrics(), contentType: register.contentType };
@@ -137,6 +140,28 @@ function createTokenMetrics(register: Registry): Observe {
       requests.add(1);
       if (observation.hit) hits.add(1);
     } else if (observation.kind === 'token evicted') evictions.add(1);
+  };
+}
+
+function createRealtimeMetrics(register: Registry): Observe {
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [register] });
+  const followers = gauge('aura_live_queries', 'Live queries that are open.');
+  const groups = gauge('aura_live_query_groups', 'Groups of live queries that are read once for all.');
+  const changes = createTally(register, 'aura_changes_total', 'Changes that were read from the log.');
+  const rounds = new Histogram({
+    name: 'aura_change_rounds_seconds',
+    help: 'How long it took to read changes and all that depends on them.',
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [register],
+  });
+  return (observation: Observation) => {
+    if (observation.kind === 'changes told') {
+      changes.add(observation.changes);
+      rounds.observe(observation.seconds);
+    } else if (observation.kind === 'live queries') {
+      followers.set(observation.followers);
+      groups.set(observation.groups);
+    }
   };
 }
 

@@ -43,6 +43,13 @@ export type Observation =
       readonly watchers: number;
       readonly seconds: number;
     }
+  | {
+      readonly kind: 'live queries';
+      /** Open at this moment. */
+      readonly followers: number;
+      /** Of those who see the same. */
+      readonly groups: number;
+    }
   // tokens
   | { readonly kind: 'token lookup'; readonly hit: boolean }
   | { readonly kind: 'token evicted' }

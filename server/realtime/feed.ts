@@ -13,8 +13,19 @@ import { ConnectionLostError } from '../execute/exchange.ts';
 import { type Gathered, type GatheredMode, runGathered, TransactionEndedError } from '../execute/gathered.ts';
 import { type Listener, startListening } from '../execute/listen.ts';
 import type { Pool } from '../execute/pool.ts';
+import type { TextRow } from '../execute/query.ts';
+import { lost } from '../execute/transaction.ts';
 import type { Observe } from '../observe/observation.ts';
-import { type Change, changesSince, type LogReading, newsSince, type Oid, POSITION, readLog } from './log.ts';
+import {
+  type Change,
+  changesSince,
+  type LogReading,
+  newsSince,
+  type Oid,
+  POSITION,
+  readLog,
+  readPosition,
+} from './log.ts';
 import { comparePositions, type Position } from './position.ts';
 
 /** What a watcher is given in a round. */
@@ -29,7 +40,11 @@ export interface Round {
   readonly run: Gathered['run'];
   /** Asks a question as the login role. Likewise. */
   readonly ask: Gathered['ask'];
+  readonly since: Since;
 }
+
+/** The log behind an older position, up to the one at hand. */
+export type Since = (older: Position, relations: ReadonlySet<Oid>) => Promise<LogReading>;
 
 /** Somebody who follows tables. */
 export interface Watcher {
@@ -50,13 +65,12 @@ export interface Watcher {
 /** A snapshot at which a caller reads, to begin there. */
 export interface Beginning extends Gathered {
   readonly position: Position;
-  /** The log behind an older position, up to this one. */
-  readonly since: (older: Position, relations: ReadonlySet<Oid>) => Promise<LogReading>;
+  readonly since: Since;
 }
 
 export interface Feed {
   /**
-   * Reads at a snapshot of its own. Rejects with what `work` rejects with, and with ApiError: what PostgreSQL refused,
+   * Reads at a snapshot of its own; `work` may be called several times. Rejects with what `work` rejects with, and with ApiError: what PostgreSQL refused,
    * PGRST000, 001 and 003.
    */
   readonly read: <T>(work: (beginning: Beginning) => Promise<T>) => Promise<T>;
@@ -65,6 +79,8 @@ export interface Feed {
    */
   readonly watch: (watcher: Watcher, position: Position) => Promise<void>;
   readonly unwatch: (watcher: Watcher) => void;
+  /** Calls a watcher in the next round, whether anything concerns it or not. */
+  readonly attend: (watcher: Watcher) => void;
   /** Has watchers read anew; without a list all of them. */
   readonly resync: (watchers?: Iterable<Watcher>) => void;
   readonly state: () => FeedState;
@@ -105,22 +121,21 @@ interface Entry {
   position: Position | null;
   /** It has to read anew. */
   isStale: boolean;
+  /** It wants to be called. */
+  isAttending: boolean;
 }
 
 /** What passes by itself, or by connecting anew (classes of SQLSTATE: connection, resources, rollback, shutdown). */
 const isPassing = (error: unknown): boolean =>
-  error instanceof ConnectionLostError ||
-  error instanceof TransactionEndedError ||
+  isBroken(error) ||
   (error instanceof ApiError && /^(?:PGRST00[013]|08...|40...|53...|57P0.)$/.test(error.code));
 
-/** A lost connection as an answer. */
-const asAnswer = (error: unknown): unknown =>
-  error instanceof ConnectionLostError || error instanceof TransactionEndedError
-    ? apiError('PGRST001', 'Database client error. Retrying the connection.', {
-        headers: { 'Retry-After': '1' },
-        cause: error,
-      })
-    : error;
+/** The transaction was ended, and nothing of it refused. */
+const isBroken = (error: unknown): boolean =>
+  error instanceof ConnectionLostError || error instanceof TransactionEndedError;
+
+/** Of a reading that begins. */
+const MOST_ATTEMPTS = 3;
 
 /** Makes a feed, which sleeps until somebody watches. */
 export function createFeed(pool: Pool, options: () => FeedOptions, observe: Observe): Feed {
@@ -155,25 +170,25 @@ class ChangeFeed implements Feed {
 
   async read<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
     const { most } = this.#options();
-    try {
-      return await runGathered(this.#pool, this.#mode(), async (gathered) => {
-        const positions = await gathered.ask(POSITION);
-        const { position } = readLog(positions, [], { most });
-        const since: Beginning['since'] = async (older, relations) => {
-          const question = { since: older, relations, images: [], most };
-          return readLog(positions, await gathered.ask(changesSince(question)), question);
-        };
-        return work({ ...gathered, position, since });
-      });
-    } catch (error) {
-      throw asAnswer(error);
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await runGathered(this.#pool, this.#mode(), async (gathered) => {
+          const positions = await gathered.ask(POSITION);
+          const position = readPosition(positions);
+          return work({ ...gathered, position, since: sinceOf(gathered, positions, most) });
+        });
+      } catch (error) {
+        // statements that have become stale, connections that were closed while they lay idle
+        if (!isBroken(error)) throw error;
+        if (attempts === MOST_ATTEMPTS) throw lost(error);
+      }
     }
   }
 
   async watch(watcher: Watcher, position: Position): Promise<void> {
     if (this.#stopping.signal.aborted) throw new Error('the feed has been stopped');
     this.#serial += 1;
-    const entry: Entry = { watcher, serial: this.#serial, position, isStale: false };
+    const entry: Entry = { watcher, serial: this.#serial, position, isStale: false, isAttending: false };
     this.#entries.set(watcher, entry);
     this.#apart.add(entry);
     for (const relation of watcher.relations) {
@@ -205,6 +220,14 @@ class ChangeFeed implements Feed {
     if (this.#entries.size > 0 || this.#stopping.signal.aborted) return;
     this.#linger = setTimeout(() => void this.#silence(), LINGER_MS);
     this.#linger.unref();
+  }
+
+  attend(watcher: Watcher): void {
+    const entry = this.#entries.get(watcher);
+    if (!entry) return;
+    entry.isAttending = true;
+    this.#apart.add(entry);
+    this.#ring();
   }
 
   resync(watchers: Iterable<Watcher> = this.#entries.keys()): void {
@@ -306,8 +329,9 @@ class ChangeFeed implements Feed {
         const concerned = this.#concerned(log, last, apart);
         told = concerned.size;
         const before = this.#position;
+        const reading = { ...gathered, since: sinceOf(gathered, places, most) };
         const outcomes = await Promise.all(
-          Array.from(concerned, (entry) => this.#tell(entry, log, before, gathered)),
+          Array.from(concerned, (entry) => this.#tell(entry, log, before, reading)),
         );
         // the others are where the feed is now; those who were not told are where they were
         this.#position = log.position;
@@ -360,9 +384,9 @@ class ChangeFeed implements Feed {
     entry: Entry,
     log: LogReading,
     common: Position | null,
-    { run, ask }: Gathered,
+    reading: Gathered & { readonly since: Since },
   ): Promise<boolean> {
-    const { watcher, isStale } = entry;
+    const { watcher, isStale, isAttending } = entry;
     const since = entry.position ?? common;
     const arrive = (): void => {
       entry.position = null;
@@ -371,24 +395,27 @@ class ChangeFeed implements Feed {
     if (since === null || this.#entries.get(watcher) !== entry) return true;
     const isComplete = !isStale && log.isCompleteSince(since);
     const changes = newsSince(log.changes, since).filter(({ relation }) => watcher.relations.has(relation));
-    if (isComplete && changes.length === 0) {
+    if (isComplete && changes.length === 0 && !isAttending) {
       arrive();
       return true;
     }
     entry.isStale = false;
+    entry.isAttending = false;
     try {
-      const tell = await watcher.follow({ changes, isComplete, position: log.position, run, ask });
+      const tell = await watcher.follow({ ...reading, changes, isComplete, position: log.position });
       if (this.#entries.get(watcher) === entry) {
         // asked for meanwhile
-        const again = entry.isStale;
+        const { isStale: isStaleAgain, isAttending: isAttendingAgain } = entry;
         arrive();
-        if (again) this.resync([watcher]);
+        if (isStaleAgain) this.resync([watcher]);
+        if (isAttendingAgain) this.attend(watcher);
         tell();
       }
       return true;
     } catch (error) {
       entry.position = since;
       entry.isStale ||= isStale;
+      entry.isAttending ||= isAttending;
       this.#apart.add(entry);
       if (isPassing(error)) return false;
       this.unwatch(watcher);
@@ -403,5 +430,13 @@ class ChangeFeed implements Feed {
     return { prepared, anonymous, readTimeout };
   }
 }
+
+/** Reads the log behind other positions in the same snapshot. */
+const sinceOf =
+  (gathered: Gathered, positions: readonly TextRow[], most: number): Since =>
+  async (older, relations) => {
+    const question = { since: older, relations, images: [], most };
+    return readLog(positions, await gathered.ask(changesSince(question)), question);
+  };
 
 const seconds = (started: number): number => (performance.now() - started) / 1000;

@@ -202,6 +202,7 @@ export type MediaType =
   | { readonly kind: 'openapi 3'; readonly syntax: 'json' | 'yaml'; readonly name: string }
   /** One JSON object a line. */
   | { readonly kind: 'ndjson' }
+  | { readonly kind: 'event stream' }
   /** CSV, and as much of it as there is. */
   | { readonly kind: 'csv lines' }
   | { readonly kind: 'stripped array' }

@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, Parameterless['kind']>> = {
   'application/x-www-form-urlencoded': 'form',
   'application/octet-stream': 'bytes',
   'application/x-ndjson': 'ndjson',
+  'text/event-stream': 'event stream',
   '*/*': 'any',
 };
 

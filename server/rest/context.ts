@@ -13,7 +13,7 @@ import type { Observe } from '../observe/observation.ts';
 import type { RootPlan } from '../plan/types.ts';
 import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
-import type { RequestOptions } from '../request/raw.ts';
+import type { RawRequest, RequestOptions } from '../request/raw.ts';
 import type { Answer } from '../response/respond.ts';
 import type { PlanCache } from './planned.ts';
 import type { SessionOf } from './session.ts';
@@ -39,6 +39,9 @@ export type DescribeApi = (asked: {
   readonly config: Config;
 }) => Promise<Answer>;
 
+/** Answers a read with a stream of what it has and what becomes of it. Rejects with ApiError. */
+export type ServeLive = (scene: Scene, raw: RawRequest) => Promise<Answer>;
+
 export interface RestContext {
   readonly settings: () => RestSettings;
   /** Null before the first load. */
@@ -49,6 +52,7 @@ export interface RestContext {
   readonly plans: PlanCache;
   readonly renderSession: (session: Session) => SessionStatement;
   readonly describe: DescribeApi;
+  readonly serveLive: ServeLive;
   readonly observe: Observe;
 }
 

@@ -10,7 +10,9 @@ import type { Departure } from '../execute/departure.ts';
 import { type Executed, runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
+import { parseAccept } from '../request/media-type.ts';
 import { parsePreconditions } from '../request/precondition.ts';
+import type { RawRequest } from '../request/raw.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
@@ -96,6 +98,11 @@ async function serve(
   const raw = reading instanceof Promise ? await reading : reading;
   const scene: Scene = { context, settings, catalog, identity, departure };
   if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
+  if (wantsEvents(raw)) {
+    const followed = await context.serveLive(scene, raw);
+    timing.mark('transaction');
+    return timing.onto(followed);
+  }
   if (raw.upload !== null) {
     const imported = await serveImport(scene, raw, raw.upload);
     timing.mark('transaction');
@@ -157,6 +164,14 @@ async function serve(
   const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
   return timing.onto(answer);
+}
+
+const EVENTS = 'text/event-stream';
+
+/** Whether a read is to be followed: there is nothing that the client would rather have. */
+function wantsEvents({ method, headers: { accept } }: RawRequest): boolean {
+  if (method !== 'GET' || accept === undefined || !String(accept).includes(EVENTS)) return false;
+  return parseAccept(String(accept))[0]?.kind === 'event stream';
 }
 
 /** The trace header comes back as it was sent. */

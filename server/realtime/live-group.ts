@@ -1,0 +1,307 @@
+/**
+ * A group of followers who see the same rows of the same live query: they are read once for all of them, and what has
+ * changed is told to all of them.
+ */
+import { apiError } from '../errors/codes.ts';
+import { ApiError } from '../errors/error.ts';
+import type { Row } from '../execute/exchange.ts';
+import { decodeCost } from '../execute/result.ts';
+import type { Bookmark } from './bookmark.ts';
+import { printBookmark } from './bookmark.ts';
+import type { Feed, Round, Since, Watcher } from './feed.ts';
+import {
+  type Difference,
+  type FoundRow,
+  KnownRows,
+  type LiveEvent,
+  type LiveRow,
+  type WholeDifference,
+} from './known-rows.ts';
+import type { LivePlan } from './live-plan.ts';
+import type { Change, Oid } from './log.ts';
+import type { Position } from './position.ts';
+
+/** What is told in one go: up to one moment, after which a follower may go on. */
+export interface LiveBatch {
+  /** None, where a follower goes on with what it has. */
+  readonly events: readonly LiveEvent[];
+  readonly bookmark: string;
+}
+
+/** What carries a live query to one follower. Neither may throw. */
+export interface LiveSink {
+  readonly send: (batch: LiveBatch) => void;
+  /** Nothing more comes. */
+  readonly end: (reason: ApiError) => void;
+}
+
+/** Somebody who wants to be in a group. */
+export interface Joiner {
+  readonly sink: LiveSink;
+  /** Where it was; `unknown`: it has something, and nobody knows what. Null = it has nothing. */
+  readonly resume: Bookmark | 'unknown' | null;
+  /** It has been sent what it begins with, and whatever comes later will be sent. */
+  readonly admitted: () => void;
+  readonly refused: (error: unknown) => void;
+}
+
+/** What a group needs of those who keep it. */
+export interface GroupKeeper {
+  readonly feed: Feed;
+  /** Plans it anew where it is out of date; `moment` is a reason to look at the tables again. */
+  readonly planAnew: (plan: LivePlan, round: Round, moment: object | null) => Promise<LivePlan>;
+  /** The group is no more. */
+  readonly ended: (group: LiveGroup) => void;
+  /** Its followers no longer belong together: they have to join anew, and are told all rows. */
+  readonly scattered: (members: readonly LiveSink[]) => void;
+}
+
+/** More keys than this are not read one by one. */
+const MOST_KEYS = 1000;
+
+/** AURA403. */
+const tooManyRows = (most: number): Error =>
+  apiError('AURA403', 'The live query has too many rows', {
+    details: `At most ${most} rows are followed.`,
+    hint: 'Filter them, or set a limit.',
+  });
+
+/** Why it is over. */
+export const asEnd = (error: unknown): ApiError =>
+  error instanceof ApiError ? error : apiError('PGRSTX00', 'Internal server error', { cause: error });
+
+/** A line break in JSON is white space between values, and would end a line of what carries it. */
+const onOneLine = (text: string): string => (/[\r\n]/.test(text) ? text.replaceAll(/[\r\n]+/g, ' ') : text);
+
+const rowOf = ([key, row]: Row): LiveRow => ({
+  key: key?.toString() ?? '',
+  row: onOneLine(row?.toString() ?? 'null'),
+});
+
+const foundOf = ([key, row]: Row): FoundRow => ({
+  key: key?.toString() ?? '',
+  row: row ? onOneLine(row.toString()) : null,
+});
+
+const isSame = (some: ReadonlySet<Oid>, others: ReadonlySet<Oid>): boolean =>
+  some.size === others.size && [...some].every((one) => others.has(one));
+
+/** The distinct keys of changes, as a JSON array; null = too many. */
+function keysOf(changes: readonly Change[]): string | null {
+  const keys = new Set(changes.flatMap(({ key }) => key ?? []));
+  return keys.size > MOST_KEYS ? null : `[${[...keys].join(',')}]`;
+}
+
+type Reading = Pick<Round, 'run' | 'position'> & { readonly since: Since };
+
+export class LiveGroup implements Watcher {
+  readonly key: string;
+  readonly relations: ReadonlySet<Oid>;
+  readonly wantsImages = false;
+  readonly #keeper: GroupKeeper;
+  readonly #members = new Set<LiveSink>();
+  readonly #joining = new Set<Joiner>();
+  readonly #known: KnownRows;
+  #plan: LivePlan;
+  #state: 'new' | 'starting' | 'live' | 'over' = 'new';
+
+  constructor(plan: LivePlan, keeper: GroupKeeper) {
+    this.key = plan.group;
+    this.relations = plan.dependence.relations;
+    this.#plan = plan;
+    this.#keeper = keeper;
+    this.#known = new KnownRows(plan.isOrdered);
+  }
+
+  /** Rows may come and go without a change that is followed. */
+  get isOpaque(): boolean {
+    return this.#plan.dependence.isOpaque;
+  }
+
+  /** Takes somebody in. */
+  admit(joiner: Joiner): void {
+    this.#joining.add(joiner);
+    if (this.#state === 'new') void this.#start();
+    else if (this.#state === 'live') this.#keeper.feed.attend(this);
+  }
+
+  /** Somebody has gone. */
+  dismiss(sink: LiveSink): void {
+    this.#members.delete(sink);
+    for (const joiner of this.#joining) if (joiner.sink === sink) this.#joining.delete(joiner);
+    if (this.#members.size + this.#joining.size === 0 && this.#state === 'live') this.#finish();
+  }
+
+  /** Ends it for all. */
+  readonly fail = (error: unknown): void => {
+    if (this.#state === 'over') return;
+    const members = [...this.#members];
+    const joining = [...this.#joining];
+    this.#finish();
+    for (const sink of members) sink.end(asEnd(error));
+    for (const joiner of joining) joiner.refused(error);
+  };
+
+  readonly follow = async (round: Round): Promise<() => void> => {
+    const { changes, isComplete } = round;
+    const joining = [...this.#joining];
+    // what is captured may be something else after DDL, which is logged as a reset
+    const isReset = !isComplete || changes.some(({ operation }) => operation === 'reset');
+    const plan = isReset
+      ? await this.#keeper.planAnew(this.#plan, round, round.position)
+      : await this.#keeper.planAnew(this.#plan, round, null);
+    if (plan.group !== this.key || !isSame(plan.dependence.relations, this.relations)) {
+      return () => this.#scatter();
+    }
+    const keys = isReset || joining.length > 0 ? null : this.#keysAlone(plan, changes);
+    if (keys === null) return this.#followAll(plan, round, joining);
+    return plan.isWindow ? this.#followWindow(plan, round, keys) : this.#followKeys(plan, round, keys);
+  };
+
+  /** The first reading, for those who are there by now. */
+  async #start(): Promise<void> {
+    this.#state = 'starting';
+    const joining = [...this.#joining];
+    const { feed } = this.#keeper;
+    try {
+      const { position, tell } = await feed.read(async (beginning) => {
+        const { cost } = this.#plan;
+        if (cost !== null) cost.check(decodeCost((await beginning.run(cost.task)).result.body));
+        return { position: beginning.position, tell: await this.#followAll(this.#plan, beginning, joining) };
+      });
+      if (this.#isOver()) return;
+      // what comes next is told to them by rounds
+      tell();
+      if (this.#isOver()) return;
+      await feed.watch(this, position);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#isOver()) {
+      feed.unwatch(this);
+      return;
+    }
+    this.#state = 'live';
+    for (const joiner of joining) joiner.admitted();
+    if (this.#joining.size > 0) feed.attend(this);
+    else if (this.#members.size === 0) this.#finish();
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** The keys of the changes, where nothing but those rows can have changed; null otherwise. */
+  #keysAlone({ dependence }: LivePlan, changes: readonly Change[]): string | null {
+    const { root, isSelfDependent } = dependence;
+    if (isSelfDependent || changes.some(({ relation }) => relation !== root.root)) return null;
+    return keysOf(changes);
+  }
+
+  async #followAll(plan: LivePlan, reading: Reading, joining: readonly Joiner[]): Promise<() => void> {
+    const { rows: found } = await reading.run(plan.task('whole'));
+    if (found.length > plan.most) return () => this.fail(tooManyRows(plan.most));
+    const rows = found.map(rowOf);
+    const difference = this.#known.compareAll(rows);
+    const welcomes = await Promise.all(
+      joining.map((joiner) => this.#welcome(plan, reading, joiner, rows, difference)),
+    );
+    return () => {
+      this.#tell(plan, reading.position, difference);
+      const bookmark = this.#bookmark(plan, reading.position);
+      joining.forEach((joiner, index) => {
+        // gone meanwhile
+        if (!this.#joining.delete(joiner)) return;
+        this.#members.add(joiner.sink);
+        joiner.sink.send({ events: welcomes[index] ?? [], bookmark });
+        if (this.#state === 'live') joiner.admitted();
+      });
+    };
+  }
+
+  async #followKeys(plan: LivePlan, { run, position }: Round, keys: string): Promise<() => void> {
+    const { rows } = await run(plan.task('keyed', keys));
+    const difference = this.#known.compareSome(rows.map(foundOf));
+    return () => {
+      this.#tell(plan, position, difference);
+      if (this.#known.size > plan.most) this.fail(tooManyRows(plan.most));
+    };
+  }
+
+  /** A row that is neither in the window, nor could be in it, moves none of the others. */
+  async #followWindow(plan: LivePlan, round: Round, keys: string): Promise<() => void> {
+    const { rows } = await round.run(plan.task('probe', keys));
+    const matters = rows.some(([key, holds]) => holds?.toString() === 't' || this.#known.has(String(key)));
+    if (matters) return this.#followAll(plan, round, []);
+    return () => {
+      this.#plan = plan;
+    };
+  }
+
+  /** What somebody is sent to begin with. */
+  async #welcome(
+    plan: LivePlan,
+    reading: Reading,
+    { resume }: Joiner,
+    rows: readonly LiveRow[],
+    difference: WholeDifference,
+  ): Promise<readonly LiveEvent[]> {
+    if (resume === null) return [{ kind: 'snapshot', rows }];
+    if (resume !== 'unknown' && resume.state === difference.state()) return [];
+    const missed = resume === 'unknown' ? null : await this.#missed(plan, reading, resume);
+    return missed ?? [{ kind: 'reset', rows }];
+  }
+
+  /**
+   * What somebody has missed since a bookmark; null where that cannot be said row by row. Of a row that is not there
+   * now nobody knows whether it ever was for this follower, who then is told all rows instead of its key.
+   */
+  async #missed(plan: LivePlan, reading: Reading, resume: Bookmark): Promise<readonly LiveEvent[] | null> {
+    if (plan.isWindow || plan.dependence.isOpaque || resume.query !== plan.name) return null;
+    const log = await reading.since(resume.position, this.relations);
+    if (!log.isCompleteSince(resume.position)) return null;
+    if (log.changes.some(({ operation }) => operation === 'reset')) return null;
+    const keys = this.#keysAlone(plan, log.changes);
+    if (keys === null) return null;
+    const { rows } = await reading.run(plan.task('keyed', keys));
+    const found = rows.map(foundOf);
+    const events = found.flatMap(({ key, row }) =>
+      row === null ? [] : [{ kind: 'update' as const, key, row }],
+    );
+    return events.length < found.length ? null : events;
+  }
+
+  #tell(plan: LivePlan, position: Position, { events, accept }: Difference): void {
+    this.#plan = plan;
+    accept();
+    if (events.length === 0 || this.#members.size === 0) return;
+    const batch = { events, bookmark: this.#bookmark(plan, position) };
+    for (const sink of this.#members) sink.send(batch);
+  }
+
+  #bookmark({ name }: LivePlan, position: Position): string {
+    return printBookmark({ query: name, state: this.#known.state(), position });
+  }
+
+  #scatter(): void {
+    const members = [...this.#members];
+    const joining = [...this.#joining];
+    this.#finish();
+    this.#keeper.scattered(members);
+    for (const joiner of joining) joiner.refused(new ScatteredError());
+  }
+
+  #finish(): void {
+    this.#state = 'over';
+    this.#members.clear();
+    this.#joining.clear();
+    this.#keeper.feed.unwatch(this);
+    this.#keeper.ended(this);
+  }
+}
+
+/** Whoever was about to join a group has to look for another one. */
+export class ScatteredError extends Error {
+  override readonly name = 'ScatteredError';
+}
