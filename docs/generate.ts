@@ -2,6 +2,7 @@
  * Writes the pages that come out of the code: `npm run docs`. A test holds the committed pages against this.
  */
 import { writeFileSync } from 'node:fs';
+import { channelSettings } from '../server/config/channels.ts';
 import { databaseSettings } from '../server/config/database.ts';
 import { graphqlSettings } from '../server/config/graphql.ts';
 import { httpSettings } from '../server/config/http.ts';
@@ -23,6 +24,7 @@ const SECTIONS: readonly (readonly [title: string, settings: Section])[] = [
   ['HTTP, log and OpenAPI', httpSettings],
   ['GraphQL', graphqlSettings],
   ['Realtime', realtimeSettings],
+  ['Channels', channelSettings],
 ];
 
 const INTRODUCTION = `# Settings

@@ -18,7 +18,7 @@ import { createStreamSlots } from './execute/stream.ts';
 import { describeGraphql } from './graphql/described.ts';
 import { loadDocuments } from './graphql/documents.ts';
 import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
-import type { Direct } from './host/http-server.ts';
+import type { Direct, Upgrade } from './host/http-server.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -30,6 +30,7 @@ import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
+import { createChannels } from './realtime/channels.ts';
 import { createFeed, type FeedOptions } from './realtime/feed.ts';
 import { createLive } from './realtime/live.ts';
 import { createServeLive } from './realtime/route.ts';
@@ -47,6 +48,8 @@ export interface App {
   /** All that the API serves; REST and GraphQL, which most requests are for, may be asked without it. */
   readonly api: Hono<{ Bindings: HttpBindings }>;
   readonly direct: Direct;
+  /** What becomes a WebSocket; null = nothing. */
+  readonly upgrade: Upgrade | null;
   readonly admin: Hono;
   readonly config: () => Config;
   readonly observe: Observe;
@@ -55,8 +58,8 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Ends what would not end by itself, before requests are waited for: live queries. */
-  readonly release: () => void;
+  /** Says goodbye to clients whose connections do not end by themselves. */
+  readonly farewell: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -176,6 +179,10 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
     : null;
+  const channels = first.realtimeEnabled
+    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    : null;
+  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -194,7 +201,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   );
   return {
     api,
-    direct: graphql ? eitherOf(rest, graphql) : rest,
+    direct: owners.reduce(eitherOf),
+    upgrade: channels,
     admin,
     config,
     observe,
@@ -208,9 +216,13 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
     reload: reloader.reload,
-    release: () => live.stop(),
+    farewell: async () => {
+      live.stop();
+      await channels?.close();
+    },
     stop: async () => {
       live.stop();
+      await channels?.stop();
       await reloader.stop();
       await feed.stop();
       await pool.close();

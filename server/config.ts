@@ -4,6 +4,7 @@
  * never imported as a value.
  */
 import { readFileSync } from 'node:fs';
+import { channelSettings } from './config/channels.ts';
 import { databaseSettings } from './config/database.ts';
 import { graphqlSettings } from './config/graphql.ts';
 import { httpSettings } from './config/http.ts';
@@ -30,6 +31,7 @@ export const settings = {
   ...jwtSettings,
   ...httpSettings,
   ...graphqlSettings,
+  ...channelSettings,
   ...realtimeSettings,
 } as const;
 

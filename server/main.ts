@@ -7,7 +7,7 @@ import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
 import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
-import { createHttpServer, type Direct, type Fetch } from './host/http-server.ts';
+import { createHttpServer, type Direct, type Fetch, type Upgrade } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -44,9 +44,13 @@ function judge(findings: readonly StartFinding[], app: App): void {
 const LONGEST_REQUEST_SECONDS = 300;
 
 /** A server for the app's API or its admin routes. */
-const makeServer = (app: App, fetch: App['api']['fetch'] | App['admin']['fetch'], direct?: Direct): Server =>
+const makeServer = (
+  app: App,
+  fetch: App['api']['fetch'] | App['admin']['fetch'],
+  more: { readonly direct?: Direct; readonly upgrade?: Upgrade | null } = {},
+): Server =>
   createHttpServer(fetch as Fetch, {
-    direct: direct ?? null,
+    ...more,
     maxUrlLength: app.config().serverMaxUrlLength,
     // an import may take as long; the bodies of others are waited for less long, where they are read
     requestSeconds: Math.max(LONGEST_REQUEST_SECONDS, app.config().dbStreamTimeout),
@@ -77,7 +81,7 @@ async function listenForApi(app: App): Promise<{ servers: readonly Server[]; sho
     socket: serverUnixSocket,
     mode: serverUnixSocketMode,
   });
-  const listening = await listenAll(() => makeServer(app, app.api.fetch, app.direct), addresses);
+  const listening = await listenAll(() => makeServer(app, app.api.fetch, app), addresses);
   for (const address of listening.shown) app.observe({ kind: 'listening', server: 'api', address });
   return listening;
 }
@@ -126,8 +130,10 @@ export async function serve(
         app.observe({ kind: 'stopping', signal: 'close' });
         forgetSignals();
         const { serverShutdownTimeout } = app.config();
-        app.release();
-        const unfinished = await Promise.all(drains.map((drain) => drain(serverShutdownTimeout)));
+        // they listen no longer when the first client hears of it
+        const draining = drains.map((drain) => drain(serverShutdownTimeout));
+        await app.farewell();
+        const unfinished = await Promise.all(draining);
         await app.stop();
         app.observe({
           kind: 'stopped',

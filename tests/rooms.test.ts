@@ -77,7 +77,13 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   yaml: ['server/openapi/route.ts', 'server/cli/gen-openapi.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
-  zod: ['server/config', 'server/realtime/protocol.ts'],
+  ws: ['server/realtime/socket'],
+  zod: [
+    'server/config',
+    'server/realtime/socket/join.ts',
+    'server/realtime/relay-entry.ts',
+    'server/realtime/http.ts',
+  ],
 };
 
 /** The houses beside the server, and what of ours they may import. */

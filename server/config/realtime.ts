@@ -34,7 +34,7 @@ export const realtimeSettings = {
   }),
   'realtime-max-buffer': ownSetting(integer(1024, GIGABYTE, 'bytes'), 1_048_576, {
     description:
-      'How much of the events of a live query may wait for a client that does not read them; beyond, its stream is ended. The rows that it begins with do not count.',
+      'How much may wait for a client that does not read it: of the events of a live query, beyond which its stream is ended (the rows that it begins with do not count), or of the messages of a WebSocket, beyond which it is closed.',
     reloadable: true,
   }),
   'realtime-resync-interval': ownSetting(integer(0, DAY_IN_SECONDS, 'seconds'), 60, {

@@ -412,6 +412,55 @@ export const codes = {
     503,
     'The server is being stopped: a live query ends, and only its last event says so.',
     'Connect again with Last-Event-ID.',
+  // channels
+  ),
+  AURA450: entry(
+    400,
+    'The client asks for a version of the protocol that is not spoken here.',
+    'Connect with `vsn=1.0.0` or `vsn=2.0.0`.',
+  ),
+  AURA451: entry(
+    503,
+    'Channels are not installed in this database.',
+    'Have sql/realtime/messages.sql, channels.sql and channel-grants.sql run by whoever may.',
+  ),
+  AURA452: entry(
+    429,
+    'More connections, channels, joins or messages than the settings allow, or than the database keeps up with.',
+    'See the message for which; wait and try again, or raise the setting.',
+  ),
+  AURA453: entry(
+    422,
+    'The body of a broadcast is not as it must be.',
+    'Send `{"messages": [{"topic", "event", "payload"}]}`, or one payload to the path of its topic and event.',
+  ),
+  AURA454: entry(
+    413,
+    'A message is larger than `realtime-max-message-size`.',
+    'Send less, or raise the setting.',
+  ),
+  AURA455: entry(
+    403,
+    'The policies of realtime.messages do not let the caller send to this private channel.',
+    'Write a policy for `insert`, or send as somebody else.',
+  ),
+  AURA456: entry(426, 'The path speaks WebSocket, and the request does not.', 'Use a WebSocket client.'),
+  AURA457: entry(
+    403,
+    'A page of another origin than `server-cors-allowed-origins` names opens a WebSocket.',
+    'Add its origin to the setting.',
+  ),
+  AURA458: entry(
+    403,
+    'Only private channels are served (`realtime-private-only`).',
+    'Use a private channel: `config: { private: true }`, `private=true`.',
+  ),
+  AURA459: entry(404, 'The path names nothing of realtime.', 'Use /websocket or /api/broadcast.'),
+  AURA460: entry(405, 'Broadcasts are sent by POST.', 'Use POST.'),
+  AURA461: entry(
+    415,
+    'The payload of a broadcast is neither JSON nor bytes.',
+    'Send `Content-Type: application/json` or `application/octet-stream`.',
   ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),

@@ -2,7 +2,14 @@
  * An HTTP server for a fetch handler. What never reaches the handler, because it is no HTTP that can be read, is
  * refused here, with a body that says why like every other refusal.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { apiError, type Code } from '../errors/codes.ts';
@@ -18,8 +25,16 @@ export interface Direct {
   readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 }
 
+/** What makes other connections of requests than those of HTTP. */
+export interface Upgrade {
+  readonly upgrades: (target: string) => boolean;
+  /** Takes the connection over; resolves with the refusal where it does not. */
+  readonly accept: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<ApiError | null>;
+}
+
 export interface HttpServerOptions {
   readonly direct?: Direct | null;
+  readonly upgrade?: Upgrade | null;
   /** Bytes. */
   readonly maxUrlLength: number;
   /** How long a request may take to arrive; five minutes unless given. */
@@ -50,16 +65,11 @@ function refusalOf(error: unknown): ApiError {
   return apiError(code, message, { details: code === 'AURA010' ? reason : null });
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-};
-
 function rawAnswer(refusal: ApiError): string {
   const body = JSON.stringify(refusal.fields());
   return [
-    `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status] ?? ''}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}`,
+    ...Object.entries(refusal.headers).map(([name, value]) => `${name}: ${value}`),
     `Content-Type: ${TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `Proxy-Status: PostgREST; error=${refusal.code}`,
@@ -99,9 +109,32 @@ const asResponse = (error: ApiError): Response =>
     headers: headersOf(error),
   });
 
+/** A request that asks for another protocol than it can have is one like all others. */
+function serveOrdinarily(server: Server, incoming: IncomingMessage, socket: Duplex): void {
+  const outgoing = new ServerResponse(incoming);
+  outgoing.shouldKeepAlive = false;
+  if (socket instanceof Socket) outgoing.assignSocket(socket);
+  outgoing.once('finish', () => socket.end());
+  server.emit('request', incoming, outgoing);
+}
+
+/** Leads requests that become other connections to whom they are for. */
+function listenForUpgrades(server: Server, { upgrades, accept }: Upgrade): void {
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // of a server that cannot be told beforehand which requests these are
+    if (!upgrades(incoming.url ?? '')) {
+      serveOrdinarily(server, incoming, socket);
+      return;
+    }
+    void accept(incoming, socket, head).then((refusal) => {
+      if (refusal !== null && socket.writable) socket.end(rawAnswer(refusal));
+    });
+  });
+}
+
 /** Makes a server; it does not listen yet. */
 export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
-  const { direct = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
+  const { direct = null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
   const answers = new WeakMap<Duplex, ServerResponse>();
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
@@ -118,6 +151,9 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     maxHeaderSize: maxUrlLength * 2 + HEADER_BYTES,
     requireHostHeader: false,
     requestTimeout: requestSeconds * 1000,
+    ...(upgrade && {
+      shouldUpgradeCallback: ({ url }: IncomingMessage) => upgrade.upgrades(url ?? ''),
+    }),
   };
   const server = createServer(serverOptions, (incoming, outgoing) => {
     answers.set(incoming.socket, outgoing);
@@ -133,6 +169,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
       void listener(incoming, outgoing);
     }
   });
+  if (upgrade) listenForUpgrades(server, upgrade);
   // their size is bounded; beyond a number Node would leave headers out without a word
   server.maxHeadersCount = 0;
   const refused = new WeakSet<Duplex>();

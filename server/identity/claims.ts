@@ -71,6 +71,11 @@ export function clockRefusal(times: TokenTimes, now: number): ApiError | null {
   return null;
 }
 
+/** When a token with these claims is no longer taken, in seconds since the epoch; null = never. */
+export function endOf({ exp }: Claims): number | null {
+  return typeof exp === 'number' ? exp + CLOCK_SKEW_SECONDS + 1 : null;
+}
+
 /**
  * Throws PGRST303 where the token is meant for somebody else. Without `aud`, or with null or an empty list
  * there, it is meant for everyone; without `audience` (`jwt-aud`) every token is for us.

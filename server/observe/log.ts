@@ -198,6 +198,29 @@ function connectionLine(observation: Diagnostic): Line | null {
         channel: observation.channel,
         error: errorFields(observation.error, false),
       });
+    case 'relay failed':
+      return always('error', 'the other processes were not reached', {
+        error: errorFields(observation.error, false),
+      });
+    case 'socket closed':
+      if (observation.reason === null) return null;
+      return {
+        from: 'warn',
+        level: 'warn',
+        message: 'a WebSocket was closed',
+        fields: {
+          code: observation.code,
+          reason: observation.reason,
+          seconds: Math.round(observation.seconds),
+        },
+      };
+    case 'channel refused':
+      return {
+        from: 'warn',
+        level: 'warn',
+        message: 'a channel was refused',
+        fields: { reason: maskSecrets(observation.reason) },
+      };
     case 'changes told':
       return debug('changes told', {
         changes: observation.changes,

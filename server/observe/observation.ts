@@ -34,6 +34,20 @@ export type Observation =
   | { readonly kind: 'listener connected'; readonly channel: string }
   | { readonly kind: 'listener lost'; readonly channel: string; readonly error: unknown }
   | { readonly kind: 'reload asked'; readonly what: 'catalog' | 'config'; readonly by: string }
+  // channels
+  | { readonly kind: 'socket opened' }
+  | {
+      readonly kind: 'socket closed';
+      /** Of the WebSocket protocol (RFC 6455 section 7.4). */
+      readonly code: number;
+      /** Why the server closed it; null = the client did. */
+      readonly reason: string | null;
+      readonly seconds: number;
+    }
+  | { readonly kind: 'channel joined' }
+  | { readonly kind: 'channel refused'; readonly reason: string }
+  | { readonly kind: 'broadcast'; readonly receivers: number }
+  | { readonly kind: 'relay failed'; readonly error: unknown }
   // realtime
   | {
       readonly kind: 'changes told';

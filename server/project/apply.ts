@@ -8,6 +8,7 @@ import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
 import { repositoryFile } from '../host/files.ts';
 import { followPublications, installCapture, OWN } from './capture.ts';
+import { installChannels } from './channels.ts';
 import type { Project, Script } from './folder.ts';
 import { explainScriptError } from './script-error.ts';
 
@@ -99,7 +100,7 @@ const applyLocked = async (
   for (const file of ['ledger.sql', 'ddl-notice.sql']) {
     await connection.query(await readFile(repositoryFile(`sql/project/${file}`), 'utf8'));
   }
-  const capture = await installCapture(connection);
+  const capture = [...(await installCapture(connection)), ...(await installChannels(connection))];
   const applied = await loadApplied(connection);
   requireUnchanged(project, applied);
   const ran: string[] = [];

@@ -9,6 +9,7 @@ import { StartError } from '../errors/start.ts';
 import type { Connection } from '../execute/connection.ts';
 import { repositoryFile } from '../host/files.ts';
 import { installCapture } from './capture.ts';
+import { installChannels } from './channels.ts';
 import { loadScript } from './folder.ts';
 import { prepareRoles } from './roles.ts';
 import type { SupabaseConfig } from './supabase-config.ts';
@@ -158,7 +159,7 @@ export const prepareSupabaseDatabase = async (
     await connection.query(await readFile(repositoryFile(`sql/project/${file}`), 'utf8'));
   }
   await runFiles(connection, repositoryFile('sql/supabase'));
-  const capture = await installCapture(connection);
+  const capture = [...(await installCapture(connection)), ...(await installChannels(connection))];
   await grantParameters(connection);
   await setDefaultPrivileges(connection, config.api.autoExposeNewTables);
   return { login, warnings: [...capture, ...(await createExtensions(connection))] };

@@ -1,0 +1,148 @@
+/**
+ * The WebSocket of channels: who may connect, and what watches over all connections at once.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocketServer } from 'ws';
+import { apiError } from '../../errors/codes.ts';
+import type { ApiError } from '../../errors/error.ts';
+import type { Identity } from '../../identity/role.ts';
+import { asApiError } from '../../rest/unforeseen.ts';
+import { Connection } from './connection.ts';
+import type { ChannelContext } from './context.ts';
+import { parseVersion, type Version } from './protocol.ts';
+
+export interface SocketServer {
+  /** Makes a WebSocket of a request. Resolves with the refusal where that may not be; never rejects. */
+  readonly accept: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<ApiError | null>;
+  /** Closes all channels with an error, upon which clients join again. */
+  readonly failAll: (reason: string) => void;
+  /** Closes all connections. */
+  readonly close: () => Promise<void>;
+}
+
+/** Room for the rest of a message beside its payload. */
+const HEADER_BYTES = 8192;
+const LOOK_MS = 1000;
+/** A service that restarts (RFC 6455, IANA's registry of close codes). */
+const RESTARTING = 1012;
+const CLOSE_MS = 1000;
+
+const only = (value: string | string[] | undefined): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
+
+/** Who connects: by the headers as elsewhere, or by `apikey` in the query, since browsers cannot send headers here. */
+async function identify(
+  context: ChannelContext,
+  { headers }: IncomingMessage,
+  query: URLSearchParams,
+): Promise<Identity> {
+  const apikey = only(headers['x-api-key']) ?? only(headers['apikey']) ?? query.get('apikey') ?? undefined;
+  const { authorization } = headers;
+  return context.rest.settings().authenticate({ authorization, apikey });
+}
+
+function checkOrigin(origin: string | undefined, allowed: readonly string[]): void {
+  if (origin === undefined || allowed.length === 0 || allowed.includes(origin)) return;
+  throw apiError('AURA457', 'The origin may not connect', { details: `It is ${origin}.` });
+}
+
+/** Makes the server. `ws` is loaded when the first client comes. */
+export function createSocketServer(context: ChannelContext): SocketServer {
+  const connections = new Set<Connection>();
+  let server: Promise<WebSocketServer> | null = null;
+  let looking: NodeJS.Timeout | null = null;
+  let isClosed = false;
+
+  const look = (): void => {
+    context.deadlines.look();
+    const { realtimeIdleTimeout } = context.rest.settings().config;
+    const now = performance.now();
+    for (const connection of connections) connection.checkIdle(now, realtimeIdleTimeout * 1000);
+    if (connections.size > 0 || looking === null) return;
+    clearInterval(looking);
+    looking = null;
+  };
+
+  const load = async (): Promise<WebSocketServer> => {
+    const { WebSocketServer: Server } = await import('ws');
+    return new Server({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: context.rest.settings().config.realtimeMaxMessageSize + HEADER_BYTES,
+    });
+  };
+
+  const serve = (
+    websockets: WebSocketServer,
+    [incoming, socket, head]: readonly [IncomingMessage, Duplex, Buffer],
+    version: Version,
+    identity: Identity,
+  ): void => {
+    websockets.handleUpgrade(incoming, socket, head, (client) => {
+      const connection = new Connection(context, client, version, identity);
+      connections.add(connection);
+      context.observe({ kind: 'socket opened' });
+      client.on('message', (data: RawData, isBinary: boolean) => connection.receive(data, isBinary));
+      client.on('pong', () => connection.heard());
+      client.on('ping', () => connection.heard());
+      // its end follows, with a code that says it
+      client.on('error', () => undefined);
+      client.on('close', (code) => {
+        connections.delete(connection);
+        connection.ended(code);
+      });
+      looking ??= setInterval(look, LOOK_MS).unref();
+    });
+  };
+
+  const check = async (incoming: IncomingMessage): Promise<{ version: Version; identity: Identity }> => {
+    const { config } = context.rest.settings();
+    const url = incoming.url ?? '';
+    const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
+    const version = parseVersion(query.get('vsn'));
+    if (version === null) {
+      throw apiError('AURA450', 'The version of the protocol is not known', {
+        hint: 'Connect with vsn=1.0.0 or vsn=2.0.0.',
+      });
+    }
+    checkOrigin(incoming.headers.origin, config.serverCorsAllowedOrigins);
+    if (connections.size >= config.realtimeMaxConnections || isClosed) {
+      throw apiError('AURA452', 'Too many connections', { headers: { 'Retry-After': '5' } });
+    }
+    return { version, identity: await identify(context, incoming, query) };
+  };
+
+  return {
+    accept: async (incoming, socket, head) => {
+      const lost = (): void => void socket.destroy();
+      socket.on('error', lost);
+      try {
+        const { version, identity } = await check(incoming);
+        server ??= load();
+        const websockets = await server;
+        socket.off('error', lost);
+        serve(websockets, [incoming, socket, head], version, identity);
+        return null;
+      } catch (error) {
+        return asApiError(context.observe, error, 'websocket');
+      }
+    },
+    failAll: (reason) => {
+      for (const connection of connections) connection.failAll(reason);
+    },
+    close: async () => {
+      isClosed = true;
+      for (const connection of connections) connection.close(RESTARTING, 'The server is being stopped');
+      const patience = performance.now() + CLOSE_MS;
+      while (connections.size > 0 && performance.now() < patience) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      for (const connection of connections) connection.terminate();
+      if (looking !== null) clearInterval(looking);
+      looking = null;
+    },
+  };
+}
+
