@@ -412,8 +412,8 @@ export const codes = {
     503,
     'The server is being stopped: a live query ends, and only its last event says so.',
     'Connect again with Last-Event-ID.',
-  // channels
   ),
+  // channels
   AURA450: entry(
     400,
     'The client asks for a version of the protocol that is not spoken here.',
