@@ -97,6 +97,28 @@ const eitherOf = (first: Direct, second: Direct): Direct => ({
   serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
 });
 
+/** Asks the first that would upgrade the request; null = there is none. */
+function upgradeOf(upgrades: readonly Upgrade[]): Upgrade | null {
+  const find = (request: Parameters<Upgrade['upgrades']>[0]): Upgrade | undefined =>
+    upgrades.find((upgrade) => upgrade.upgrades(request));
+  if (upgrades.length === 0) return null;
+  return {
+    upgrades: (request) => find(request) !== undefined,
+    accept: async (incoming, socket, head) => (await find(incoming)?.accept(incoming, socket, head)) ?? null,
+  };
+}
+
+/** The API's routes beside those of REST and GraphQL. */
+function createApi(version: string, docsKey: AppOptions['docsKey'], config: () => Config): App['api'] {
+  const api: App['api'] = new Hono();
+  api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
+  return api;
+}
+
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   const load = (): Promise<Catalog> => {
     const { dbSchemas, dbExtraSearchPath, dbHoistedTxSettings } = config();
@@ -152,12 +174,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   // policies, columns and roles may be others now
   holder.subscribe(() => feed.resync());
 
-  const api = new Hono<{ Bindings: HttpBindings }>();
-  api.get('/health', (c) => c.text('ok'));
-  const reference = createReference({ version, key: docsKey });
-  for (const path of ['/docs', '/docs/*']) {
-    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
-  }
+  const api = createApi(version, docsKey, config);
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -177,12 +194,12 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const serveLive = createServeLive(live);
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
     : null;
   const channels = first.realtimeEnabled
     ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
     : null;
-  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
+  const owners: readonly Direct[] = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -202,7 +219,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   return {
     api,
     direct: owners.reduce(eitherOf),
-    upgrade: channels,
+    upgrade: upgradeOf([channels, graphql].filter((owner) => owner !== null)),
     admin,
     config,
     observe,
@@ -218,7 +235,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     reload: reloader.reload,
     farewell: async () => {
       live.stop();
-      await channels?.close();
+      await Promise.all([channels?.close(), graphql?.close()]);
     },
     stop: async () => {
       live.stop();
