@@ -113,6 +113,7 @@ function renderErrors(): string {
     ['The request', /^(?:PGRST1|AURA1)/],
     ['The catalog', /^(?:PGRST2|AURA2)/],
     ['GraphQL', /^AURA3/],
+    ['Realtime', /^AURA4/],
     ['Tokens', /^PGRST3/],
   ];
   const sections = groups.map(([title, prefix]) => {

@@ -58,8 +58,8 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Says goodbye to clients whose connections do not end by themselves. */
-  readonly farewell: () => Promise<void>;
+  /** Ends what would not end by itself, before requests are waited for: live queries, subscriptions, WebSockets. */
+  readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
 }
@@ -233,7 +233,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
     },
     reload: reloader.reload,
-    farewell: async () => {
+    release: async () => {
       live.stop();
       await Promise.all([channels?.close(), graphql?.close()]);
     },

@@ -132,7 +132,7 @@ export async function serve(
         const { serverShutdownTimeout } = app.config();
         // they listen no longer when the first client hears of it
         const draining = drains.map((drain) => drain(serverShutdownTimeout));
-        await app.farewell();
+        await app.release();
         const unfinished = await Promise.all(draining);
         await app.stop();
         app.observe({

@@ -20,8 +20,10 @@ export const createEventReader = (): ((text: string) => ServerEvent[]) => {
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') {
-        if (data.length > 0)
+        // one without data is no event, but may say where the stream is
+        if (data.length > 0 || id !== undefined) {
           found.push({ event: event === '' ? 'message' : event, data: data.join('\n'), id });
+        }
         [event, id, data] = ['', undefined, []];
         continue;
       }

@@ -147,7 +147,9 @@ export class Live<Row> implements AsyncIterable<LiveState<Row>> {
       }
       if (this.#isClosed) return;
       refusals += error.status === 401 ? 1 : 0;
-      const mayPass = error.status === 401 ? refusals < MOST_REFUSALS : isPassing(error.status);
+      // a token that was good before may have been renewed too late
+      const wasGood = this.#state.rows !== undefined && refusals < MOST_REFUSALS;
+      const mayPass = error.status === 401 ? wasGood : isPassing(error.status);
       if (!mayPass) {
         this.#close(error);
         return;
@@ -190,7 +192,7 @@ export class Live<Row> implements AsyncIterable<LiveState<Row>> {
   }
 
   #take({ event, data, id }: ServerEvent): void {
-    const content = parse(data);
+    const content = data === '' ? null : parse(data);
     if (event === 'end') throw errorFrom(0, data);
     if (event === 'snapshot' || event === 'reset') this.#reset(content as Whole<Row>);
     else if (event === 'insert' || event === 'update') this.#put(content as Put<Row>);

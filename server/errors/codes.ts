@@ -377,42 +377,6 @@ export const codes = {
     'Only trusted documents are run, and this is none.',
     'Add it to the file of `graphql-documents`.',
   ),
-  // realtime: live queries
-  AURA400: entry(
-    400,
-    'What is asked for cannot be followed as a live query.',
-    'Follow tables, by GET, without functions, aggregates and pages.',
-  ),
-  AURA401: entry(
-    400,
-    'Changes of the table are not captured.',
-    'Add the table to the publication `aura`; it needs a primary key or a replica identity.',
-  ),
-  AURA402: entry(
-    501,
-    'The capture of changes is not installed in this database, or the login may not read it.',
-    'Run `sql/realtime/capture.sql` and `sql/realtime/grants.sql`, as docs/realtime.md says.',
-  ),
-  AURA403: entry(
-    400,
-    'The live query has more rows than `realtime-max-rows` or `db-max-rows` allows.',
-    'Filter, or set a limit.',
-  ),
-  AURA404: entry(
-    503,
-    'As many live queries are open as `realtime-max-streams` allows.',
-    'Try again later, or raise the setting.',
-  ),
-  AURA405: entry(
-    503,
-    'The client read the events of a live query too slowly: it ends, and only its last event says so.',
-    'Connect again with Last-Event-ID, or raise `realtime-max-buffer`.',
-  ),
-  AURA406: entry(
-    503,
-    'The server is being stopped: a live query ends, and only its last event says so.',
-    'Connect again with Last-Event-ID.',
-  ),
   // channels
   AURA450: entry(
     400,
@@ -461,6 +425,52 @@ export const codes = {
     415,
     'The payload of a broadcast is neither JSON nor bytes.',
     'Send `Content-Type: application/json` or `application/octet-stream`.',
+  ),
+  AURA462: entry(
+    400,
+    'The changes that a channel asks for cannot be followed, or its filter cannot be read.',
+    'Name a table of an exposed schema, an event and a filter as docs/changes.md has them.',
+  ),
+  AURA463: entry(
+    503,
+    'Changes were lost to a channel, or its table is another one now: the channel is closed for clients to join again.',
+    'Join again, and read the rows anew.',
+  ),
+  // realtime: live queries
+  AURA400: entry(
+    400,
+    'What is asked for cannot be followed as a live query.',
+    'Follow tables, by GET, without functions, aggregates and pages.',
+  ),
+  AURA401: entry(
+    400,
+    'Changes of the table are not captured.',
+    'Add the table to the publication `aura`; it needs a primary key or a replica identity.',
+  ),
+  AURA402: entry(
+    501,
+    'The capture of changes is not installed in this database, or the login may not read it.',
+    'Run `sql/realtime/capture.sql` and `sql/realtime/grants.sql`, as docs/realtime.md says.',
+  ),
+  AURA403: entry(
+    400,
+    'The live query has more rows than `realtime-max-rows` or `db-max-rows` allows.',
+    'Filter, or set a limit.',
+  ),
+  AURA404: entry(
+    503,
+    'As many live queries are open as `realtime-max-streams` allows.',
+    'Try again later, or raise the setting.',
+  ),
+  AURA405: entry(
+    503,
+    'The client read the events of a live query too slowly: it ends, and only its last event says so.',
+    'Connect again with Last-Event-ID, or raise `realtime-max-buffer`.',
+  ),
+  AURA406: entry(
+    503,
+    'The server is being stopped: a live query ends, and only its last event says so.',
+    'Connect again with Last-Event-ID.',
   ),
   // identity
   PGRST300: entry(500, 'A token was sent but the server has no secret to verify it.', 'Set `jwt-secret`.'),

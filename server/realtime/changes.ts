@@ -1,26 +1,53 @@
-/** Interim. */
-import { apiError } from '../errors/codes.ts';
+/**
+ * The changes of tables that channels follow (`postgres_changes`): each binding leads to a group for each of its
+ * tables, which is shared with whoever is told the same.
+ */
+import { createHash } from 'node:crypto';
 import type { ApiError } from '../errors/error.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestContext } from '../rest/context.ts';
-import type { Feed } from './feed.ts';
+import { type ChangeEvent, ChangeGroup, type EventType, type Follower, lost } from './change-group.ts';
+import { type ChangePlan, isCurrent, planChanges, tablesOf } from './change-plan.ts';
+import type { Beginning, Feed } from './feed.ts';
 import type { Frames } from './frames.ts';
+import { comparePositions, type Position } from './position.ts';
 import type { Binding } from './socket/join.ts';
+import { createTableHolder } from './tables.ts';
 
+/** A channel that follows changes. None of it may throw. */
 export interface Subscriber {
   readonly topic: string;
   readonly tell: (frames: Frames) => void;
+  /** Rows of a table may have changed in a way that is not told. */
+  readonly reset: (table: string) => void;
+  /** Nothing more comes. */
   readonly fail: (error: ApiError) => void;
 }
 
+/** A binding as the server knows it. */
+export interface BoundBinding extends Binding {
+  /** Equal for equal bindings. */
+  readonly id: number;
+}
+
 export interface Subscription {
-  readonly bindings: readonly (Binding & { readonly id: number })[];
+  /** In the order in which they were asked for. */
+  readonly bindings: readonly BoundBinding[];
+  /** Hands over what has come since, and from now on at once. */
   readonly begin: () => void;
+  /**
+   * The subscriber is somebody else from now on: nothing is missed, and nothing told twice. Rejects with ApiError, and
+   * is then as before.
+   */
   readonly become: (identity: Identity) => Promise<void>;
   readonly end: () => void;
 }
 
 export interface Changes {
+  /**
+   * Subscribes; everything that is committed after this resolves is told. Rejects with ApiError: what cannot be
+   * followed or read, PGRST000 to 003.
+   */
   readonly subscribe: (
     identity: Identity,
     bindings: readonly Binding[],
@@ -28,6 +55,190 @@ export interface Changes {
   ) => Promise<Subscription>;
 }
 
-export function createChanges(_rest: RestContext, _feed: Feed): Changes {
-  return { subscribe: () => Promise.reject(apiError('PGRST127', 'not yet')) };
+/** What may wait between a subscription and its beginning. */
+const MOST_HELD = 10_000;
+
+/** A number that a JavaScript client keeps whole. */
+const idOf = ({ event, schema, table, filter, select }: Binding): number =>
+  createHash('sha256').update(JSON.stringify([event, schema, table, filter, select])).digest().readUIntBE(0, 6);
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+interface Held {
+  readonly event: ChangeEvent;
+  readonly frames: Frames;
+}
+
+/** Tells a channel, or keeps for it what it may not be told yet. */
+class Outlet {
+  readonly #subscriber: Subscriber;
+  #held: Held[] | null = [];
+  /** Names of events that are told meanwhile. */
+  #told: Set<string> | null = null;
+  /** Names of events that were told before. */
+  #skipped: ReadonlySet<string> = NOTHING;
+
+  constructor(subscriber: Subscriber) {
+    this.#subscriber = subscriber;
+  }
+
+  /** Notes what is told from now on. */
+  record(told: Set<string>): void {
+    this.#told = told;
+  }
+
+  take(event: ChangeEvent, frames: Frames): void {
+    if (this.#skipped.has(event.name)) return;
+    if (this.#held === null) {
+      this.#told?.add(event.name);
+      this.#subscriber.tell(frames);
+    } else if (this.#held.length < MOST_HELD) {
+      this.#held.push({ event, frames });
+    } else {
+      this.#subscriber.fail(lost());
+    }
+  }
+
+  /** Tells what was kept, and what comes, but for what has been told already. */
+  open(told: ReadonlySet<string>): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    this.#skipped = told;
+    for (const { event, frames } of held) this.take(event, frames);
+  }
+}
+
+/** Memberships that were made together, under one identity. */
+interface Membership {
+  readonly outlet: Outlet;
+  /** From the latest of these on everything is told. */
+  readonly positions: readonly Position[];
+  readonly groups: readonly ChangeGroup[];
+  readonly leave: () => void;
+}
+
+const wants = (binding: Binding, type: EventType): boolean =>
+  binding.event === null || binding.event === '*' || binding.event.toUpperCase() === type;
+
+/** The ids of bindings that want an event, as text. */
+function idsFor(bindings: readonly BoundBinding[], type: EventType): string | null {
+  const ids = [...new Set(bindings.filter((one) => wants(one, type)).map(({ id }) => id))];
+  return ids.length === 0 ? null : JSON.stringify(ids);
+}
+
+/** Makes what channels subscribe to. */
+export function createChanges(context: RestContext, feed: Feed): Changes {
+  const tables = createTableHolder();
+  const groups = new Map<string, ChangeGroup>();
+  const keeper = {
+    feed,
+    most: () => context.settings().config.realtimeMaxChanges,
+    planAnew: (plan: ChangePlan, { ask }: Pick<Beginning, 'ask'>) =>
+      isCurrent(plan, context) ? Promise.resolve(plan) : planChanges(context, tables, plan.spec, ask),
+    ended: (group: ChangeGroup) => {
+      if (groups.get(group.key) === group) groups.delete(group.key);
+    },
+  };
+
+  /** Plans what the bindings ask for, and has PostgreSQL check it. */
+  const plan = (
+    identity: Identity,
+    bindings: readonly BoundBinding[],
+  ): Promise<{ plans: Map<ChangePlan, BoundBinding[]>; position: Position }> =>
+    feed.read(async ({ ask, run, position }) => {
+      const byGroup = new Map<string, ChangePlan>();
+      const plans = new Map<ChangePlan, BoundBinding[]>();
+      for (const binding of bindings) {
+        for (const table of await tablesOf(context, tables, binding, identity, ask)) {
+          const { filter, select } = binding;
+          const spec = { table, filter: filter === '' ? null : filter, select, identity };
+          const made = await planChanges(context, tables, spec, ask);
+          const known = byGroup.get(made.group) ?? made;
+          byGroup.set(made.group, known);
+          plans.set(known, [...(plans.get(known) ?? []), binding]);
+        }
+      }
+      // nothing is read: whether it may be, and whether columns and values are right
+      await Promise.all(
+        [...plans.keys()].flatMap((made) => [run(made.task('visible', '[]')), run(made.task('images', '[]'))]),
+      );
+      return { plans, position };
+    });
+
+  const enter = async (
+    identity: Identity,
+    bindings: readonly BoundBinding[],
+    subscriber: Subscriber,
+  ): Promise<Membership> => {
+    const outlet = new Outlet(subscriber);
+    const { plans, position } = await plan(identity, bindings);
+    const entered: [ChangeGroup, Follower, Position][] = [];
+    const leave = (): void => {
+      for (const [group, follower] of entered) group.dismiss(follower);
+    };
+    for (const [made, own] of plans) {
+      let group = groups.get(made.group);
+      if (!group || group.isOver) {
+        group = new ChangeGroup(made, position, keeper);
+        groups.set(made.group, group);
+      }
+      const follower: Follower = {
+        topic: subscriber.topic,
+        ids: { INSERT: idsFor(own, 'INSERT'), UPDATE: idsFor(own, 'UPDATE'), DELETE: idsFor(own, 'DELETE') },
+        tell: (event, frames) => outlet.take(event, frames),
+        reset: subscriber.reset,
+        fail: subscriber.fail,
+      };
+      entered.push([group, follower, group.admit(follower)]);
+    }
+    const members = entered.map(([group]) => group);
+    try {
+      await Promise.all(members.map((group) => group.ready));
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return { outlet, positions: entered.map(([, , at]) => at), groups: members, leave };
+  };
+
+  return {
+    subscribe: async (identity, asked, subscriber) => {
+      const bindings = asked.map((binding) => ({ ...binding, id: idOf(binding) }));
+      let hasBegun = false;
+      let isOver = false;
+      let current = await enter(identity, bindings, subscriber);
+      return {
+        bindings,
+        begin: () => {
+          hasBegun = true;
+          current.outlet.open(NOTHING);
+        },
+        become: async (other) => {
+          if (isOver || !hasBegun) return;
+          const before = current;
+          const told = new Set<string>();
+          before.outlet.record(told);
+          const after = await enter(other, bindings, subscriber);
+          const [latest] = after.positions.toSorted((one, another) => comparePositions(another, one));
+          try {
+            if (latest) await Promise.all(before.groups.map((group) => group.reach(latest)));
+          } catch (error) {
+            after.leave();
+            throw error;
+          }
+          if (isOver) {
+            after.leave();
+            return;
+          }
+          before.leave();
+          current = after;
+          after.outlet.open(told);
+        },
+        end: () => {
+          isOver = true;
+          current.leave();
+        },
+      };
+    },
+  };
 }

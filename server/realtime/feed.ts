@@ -34,6 +34,8 @@ export interface Round {
   readonly changes: readonly Change[];
   /** Whether that is all. If not, anything may have changed: rows, policies, roles, columns. */
   readonly isComplete: boolean;
+  /** Where the watcher was before. */
+  readonly from: Position;
   /** Of the round: where the watcher is when it has been told. */
   readonly position: Position;
   /** Runs a task at that position. Rejects with ApiError and others; let all of it through. */
@@ -402,7 +404,7 @@ class ChangeFeed implements Feed {
     entry.isStale = false;
     entry.isAttending = false;
     try {
-      const tell = await watcher.follow({ ...reading, changes, isComplete, position: log.position });
+      const tell = await watcher.follow({ ...reading, changes, isComplete, from: since, position: log.position });
       if (this.#entries.get(watcher) === entry) {
         // asked for meanwhile
         const { isStale: isStaleAgain, isAttending: isAttendingAgain } = entry;

@@ -8,12 +8,14 @@ const STREAM = [
   'data: one\ndata:two\ndata\n\n',
   'id: 8\revent: delete\rdata: {}\r\r',
   'event: nothing\n\n',
+  'id: 9\n\n',
 ].join('');
 
 const EVENTS = [
   { event: 'snapshot', data: '{"rows":[]}', id: '7:7:' },
   { event: 'message', data: 'one\ntwo\n', id: undefined },
   { event: 'delete', data: '{}', id: '8' },
+  { event: 'message', data: '', id: '9' },
 ];
 
 test('events are found however they are cut, with any of the three line breaks', () => {

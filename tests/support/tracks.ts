@@ -11,7 +11,7 @@ export const loadTracks = async (): Promise<string> => {
   return [...migrations, ...policies, ...(seed === null ? [] : [seed])].map(({ text }) => text).join('\n');
 };
 
-const REALTIME = ['capture.sql', 'grants.sql'];
+const REALTIME = ['capture.sql', 'grants.sql', 'messages.sql', 'channels.sql', 'channel-grants.sql'];
 
 /** The same with everything of realtime, as `aura dev` installs it. */
 export const loadLiveTracks = async (): Promise<string> => {

@@ -8,4 +8,4 @@ begin
 end
 $$;
 
-alter publication aura add table organizations, memberships, projects, tasks, comments;
+alter publication aura add table organizations, memberships, people, projects, labels, tasks, task_labels, comments;

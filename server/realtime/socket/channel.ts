@@ -55,6 +55,8 @@ export class Channel implements Member, Watching {
   #sends: Partial<Record<Extension, boolean>> = {};
   #key = '';
   #subscription: Subscription | null = null;
+  /** What it follows has ended before the join was answered. */
+  #failure: ApiError | null = null;
   /** Broadcasts until the join is answered. */
   #waiting: Waiting[] | null = [];
   /** Messages that were replayed, and may come once more. */
@@ -171,6 +173,7 @@ export class Channel implements Member, Watching {
     if (join.bindings.length > 0 && !this.#isOver()) {
       const subscription = await changes.subscribe(this.#identity, join.bindings, {
         tell: (frames) => this.#tellChange(frames),
+        reset: (table) => this.#resetChanges(table),
         fail: (error) => this.#failChanges(error),
         topic: this.topic,
       });
@@ -183,6 +186,7 @@ export class Channel implements Member, Watching {
       presence.unwatch(this.#place(), this);
       return;
     }
+    if (this.#failure !== null) throw this.#failure;
     this.#welcome(
       message,
       isPresence,
@@ -399,7 +403,17 @@ export class Channel implements Member, Watching {
     if (this.#state === 'joined') this.#connection.sendFrames(frames);
   }
 
+  #resetChanges(table: string): void {
+    if (this.#state !== 'joined') return;
+    const message = `Rows of ${table} may have changed in a way that is not told row by row: read them anew`;
+    this.#system('postgres_changes', 'error', message);
+  }
+
   #failChanges(error: ApiError): void {
+    if (this.#state === 'joining') {
+      this.#failure = error;
+      return;
+    }
     this.#system('postgres_changes', 'error', sentenceOf(error));
     this.#push('phx_error', OK);
     this.leave();

@@ -1,0 +1,270 @@
+/**
+ * Those who follow a table under one role, with the same claims where these matter, filter and columns: what has
+ * changed is read once for all of them, as they may see it, and written once for all who get the same message.
+ *
+ * A row that was inserted or updated is told as it is at the round's snapshot, if it is there and they may see it; one
+ * that was deleted if its last image was one that they could see.
+ */
+import { apiError } from '../errors/codes.ts';
+import type { ApiError } from '../errors/error.ts';
+import type { ChangedStatements } from '../query/changed.ts';
+import type { ChangePlan } from './change-plan.ts';
+import type { Feed, Round, Watcher } from './feed.ts';
+import { type Frames, pushFrames } from './frames.ts';
+import { type Change, changesSince, newsSince, type Oid, POSITION, readLog } from './log.ts';
+import { comparePositions, type Position } from './position.ts';
+
+export type EventType = 'INSERT' | 'UPDATE' | 'DELETE';
+
+/** A change as it is told. */
+export interface ChangeEvent {
+  readonly type: EventType;
+  /** Another one for each row and transaction. */
+  readonly name: string;
+  /** The text of `data`. */
+  readonly data: string;
+}
+
+/** A channel in a group. */
+export interface Follower {
+  readonly topic: string;
+  /** The text of the list of ids of its bindings that want an event; null = none does. */
+  readonly ids: Readonly<Record<EventType, string | null>>;
+  readonly tell: (event: ChangeEvent, frames: Frames) => void;
+  /** Rows may have changed in a way that is not told. */
+  readonly reset: (table: string) => void;
+  /** Nothing more comes. */
+  readonly fail: (error: ApiError) => void;
+}
+
+export interface ChangeGroupKeeper {
+  readonly feed: Feed;
+  readonly most: () => number;
+  /** The plan where it still holds, or another one. */
+  readonly planAnew: (plan: ChangePlan, round: Round) => Promise<ChangePlan>;
+  readonly ended: (group: ChangeGroup) => void;
+}
+
+/** Keys or images of one statement. */
+const MOST_ROWS = 1000;
+
+const TYPES: Readonly<Record<Exclude<Change['operation'], 'reset'>, EventType>> = {
+  insert: 'INSERT',
+  update: 'UPDATE',
+  delete: 'DELETE',
+};
+
+/** AURA463. */
+export const lost = (): ApiError =>
+  apiError('AURA463', 'Changes may have been lost', {
+    details: 'There were more at once than realtime-max-changes, or the log has been cut off behind them.',
+    hint: 'Join again, and read the rows anew.',
+  });
+
+const changedTable = (): ApiError =>
+  apiError('AURA463', 'Another policy or another table decides now', { hint: 'Join again.' });
+
+interface Waiting {
+  readonly position: Position;
+  readonly resolve: () => void;
+  readonly reject: (error: ApiError) => void;
+}
+
+export class ChangeGroup implements Watcher {
+  readonly key: string;
+  readonly relations: ReadonlySet<Oid>;
+  readonly wantsImages = true;
+  readonly #keeper: ChangeGroupKeeper;
+  readonly #followers = new Set<Follower>();
+  #plan: ChangePlan;
+  /** Everything up to here has been told. */
+  #position: Position;
+  #waiting: Waiting[] = [];
+  #isOver = false;
+  /** Resolves when what comes after its first position will arrive. */
+  readonly ready: Promise<void>;
+
+  constructor(plan: ChangePlan, position: Position, keeper: ChangeGroupKeeper) {
+    this.key = plan.group;
+    this.relations = new Set([plan.relation]);
+    this.#plan = plan;
+    this.#position = position;
+    this.#keeper = keeper;
+    this.ready = keeper.feed.watch(this, position);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Takes somebody in, who is told what comes after the position that this gives. */
+  admit(follower: Follower): Position {
+    this.#followers.add(follower);
+    return this.#position;
+  }
+
+  dismiss(follower: Follower): void {
+    this.#followers.delete(follower);
+    if (this.#followers.size === 0) this.#finish();
+  }
+
+  /** Resolves when everything up to a position has been told. Rejects where the group ends before. */
+  reach(position: Position): Promise<void> {
+    if (comparePositions(this.#position, position) >= 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ position, resolve, reject });
+      this.#keeper.feed.attend(this);
+    });
+  }
+
+  readonly fail = (error: ApiError): void => {
+    if (this.#isOver) return;
+    const followers = [...this.#followers];
+    this.#followers.clear();
+    this.#finish();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const follower of followers) follower.fail(error);
+  };
+
+  async follow(round: Round): Promise<() => void> {
+    const plan = await this.#keeper.planAnew(this.#plan, round);
+    // a group is known by its key: who would belong to another one has to join anew
+    if (plan.group !== this.key || plan.relation !== this.#plan.relation) {
+      return () => this.fail(changedTable());
+    }
+    const changes = await this.#changesOf(round);
+    if (changes === null) return () => this.fail(lost());
+    const wanted = changes.filter((change) => change.operation !== 'reset' && this.#wants(change.operation));
+    const records = await this.#visible(plan, wanted, round);
+    const images = await this.#images(plan, wanted, round);
+    const events = wanted.flatMap((change) => eventOf(plan, change, records, images) ?? []);
+    const isReset = changes.some(({ operation }) => operation === 'reset');
+    return () => this.#tell(plan, round.position, events, isReset);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#keeper.feed.unwatch(this);
+    this.#keeper.ended(this);
+    // nobody is left who could miss anything
+    if (this.#followers.size === 0) for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  #wants(operation: Exclude<Change['operation'], 'reset'>): boolean {
+    const type = TYPES[operation];
+    for (const { ids } of this.#followers) if (ids[type] !== null) return true;
+    return false;
+  }
+
+  /** What has changed; null = it is not known any more. */
+  async #changesOf(round: Round): Promise<readonly Change[] | null> {
+    if (round.isComplete) return round.changes;
+    // the catalog is another one, or there were too many changes, of this table or of others
+    const question = {
+      since: round.from,
+      relations: this.relations,
+      images: this.relations,
+      most: this.#keeper.most(),
+    };
+    const places = await round.ask(POSITION);
+    const log = readLog(places, await round.ask(changesSince(question)), question);
+    return log.isCompleteSince(round.from) ? newsSince(log.changes, round.from) : null;
+  }
+
+  /** Records by key, of the rows that can be seen. */
+  async #visible(
+    plan: ChangePlan,
+    changes: readonly Change[],
+    round: Round,
+  ): Promise<ReadonlyMap<string, string>> {
+    const keys = new Set(
+      changes.flatMap(({ operation, key }) => (operation === 'delete' || key === null ? [] : [key])),
+    );
+    return this.#read(plan, 'visible', [...keys].map((key) => [key, key] as const), round);
+  }
+
+  /** Records of old rows that could be seen, by the number of their change. */
+  async #images(
+    plan: ChangePlan,
+    changes: readonly Change[],
+    round: Round,
+  ): Promise<ReadonlyMap<Change, string>> {
+    const images = changes.flatMap((change) => (change.old === null ? [] : [[change, change.old] as const]));
+    return this.#read(plan, 'images', images, round);
+  }
+
+  async #read<K>(
+    plan: ChangePlan,
+    statement: keyof ChangedStatements,
+    items: readonly (readonly [name: K, text: string])[],
+    round: Round,
+  ): Promise<ReadonlyMap<K, string>> {
+    const found = new Map<K, string>();
+    for (let at = 0; at < items.length; at += MOST_ROWS) {
+      const part = items.slice(at, at + MOST_ROWS);
+      const list = `[${part.map(([, text]) => text).join(',')}]`;
+      const { rows } = await round.run(plan.task(statement, list));
+      for (const [number, record] of rows) {
+        const item = part[Number(number?.toString()) - 1];
+        if (item && record) found.set(item[0], record.toString());
+      }
+    }
+    return found;
+  }
+
+  #tell(plan: ChangePlan, position: Position, events: readonly ChangeEvent[], isReset: boolean): void {
+    this.#plan = plan;
+    this.#position = position;
+    for (const event of events) this.#tellOne(event);
+    if (isReset) {
+      const { schema, name } = plan.spec.table;
+      for (const follower of [...this.#followers]) follower.reset(`${schema}.${name}`);
+    }
+    const reached = this.#waiting.filter((one) => comparePositions(position, one.position) >= 0);
+    this.#waiting = this.#waiting.filter((one) => !reached.includes(one));
+    for (const { resolve } of reached) resolve();
+    if (this.#waiting.length > 0) this.#keeper.feed.attend(this);
+  }
+
+  #tellOne(event: ChangeEvent): void {
+    const made = new Map<string, Frames>();
+    for (const { topic, ids, tell } of [...this.#followers]) {
+      const list = ids[event.type];
+      if (list === null) continue;
+      const key = `${list} ${topic}`;
+      let frames = made.get(key);
+      if (!frames) {
+        frames = pushFrames(topic, 'postgres_changes', `{"ids":${list},"data":${event.data}}`);
+        made.set(key, frames);
+      }
+      tell(event, frames);
+    }
+  }
+}
+
+/** A change as those may hear of it who see these rows; null = they may not. */
+function eventOf(
+  plan: ChangePlan,
+  change: Change,
+  records: ReadonlyMap<string, string>,
+  images: ReadonlyMap<Change, string>,
+): ChangeEvent | null {
+  const { operation, key, transaction, at } = change;
+  if (operation === 'reset' || key === null) return null;
+  const type = TYPES[operation];
+  const record = operation === 'delete' ? null : records.get(key);
+  const image = images.get(change);
+  if (record === undefined || (operation === 'delete' && image === undefined)) return null;
+  const { schema, name } = plan.spec.table;
+  const parts = [
+    `"schema":${JSON.stringify(schema)}`,
+    `"table":${JSON.stringify(name)}`,
+    `"commit_timestamp":${JSON.stringify(at)}`,
+    `"type":"${type}"`,
+    `"columns":${plan.columns}`,
+    ...(record === null ? [] : [`"record":${record}`]),
+    ...(operation === 'insert' ? [] : [`"old_record":${plan.isFull && image !== undefined ? image : key}`]),
+    '"errors":null',
+  ];
+  return { type, name: `${transaction} ${plan.relation} ${type} ${key}`, data: `{${parts.join(',')}}` };
+}

@@ -1,0 +1,379 @@
+/** Changes of tables over channels: what is told to whom, and that nothing is missed or told twice. */
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Api, startApi, tokenFor } from '../support/api.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { aMoment, type Client, connect, type Heard, INSTALL } from './channels.ts';
+
+const FIXTURE = `
+  create schema app;
+  grant usage on schema app to anon, authenticated;
+  create function app.me() returns text language sql stable as
+    $$ select current_setting('request.jwt.claims', true)::json->>'sub' $$;
+  create table app.tasks (
+    id int primary key, owner text, title text, secret text default 'hidden', done boolean default false,
+    tags text[], at timestamptz, big bigint, price numeric
+  );
+  alter table app.tasks enable row level security;
+  create policy own on app.tasks for select to authenticated using (owner = app.me());
+  create policy shared on app.tasks for select using (owner = 'all');
+  grant select (id, owner, title, done, tags, at, big, price) on app.tasks to anon, authenticated;
+  create table app.parts (kind text, number int, note text, primary key (kind, number));
+  alter table app.parts enable row level security;
+  alter table app.parts replica identity full;
+  create policy everyone on app.parts for select to authenticated using (true);
+  create policy no_secrets on app.parts as restrictive for select using (note is distinct from 'secret');
+  grant select on app.parts to authenticated;
+  create table app.bare (id int primary key);
+  grant select on app.bare to authenticated;
+  create table app.unpublished (id int primary key);
+  grant select on app.unpublished to authenticated;
+  create table app.hidden (id int primary key);
+  alter publication aura add table app.tasks, app.parts, app.bare, app.hidden;
+`;
+
+let database: TestDatabase;
+let api: Api;
+beforeAll(async () => {
+  database = await createDatabase(`${INSTALL}; ${FIXTURE}`);
+  api = await startApi(database, { 'db-schemas': 'app' });
+  return async () => {
+    await api.close();
+    await database.close();
+  };
+});
+beforeEach(async () => void (await database.query('delete from app.tasks; delete from app.parts')));
+
+const TOPIC = 'realtime:db';
+const ANN = { role: 'authenticated', sub: 'ann' };
+const BOB = { role: 'authenticated', sub: 'bob' };
+const run = (text: string) => database.query(text);
+const following = (...bindings: readonly Record<string, unknown>[]) => ({
+  postgres_changes: bindings.map((binding) => ({ event: '*', schema: 'app', table: 'tasks', ...binding })),
+});
+const isChange = ({ event }: Heard): boolean => event === 'postgres_changes';
+const changes = ({ heard }: Client): Record<string, unknown>[] =>
+  heard.filter(isChange).map(({ payload }) => payload.data);
+/** Changes in short: type, and the key of the row. */
+const brief = (client: Client): string[] =>
+  changes(client).map(({ type, record, old_record }) => {
+    const row = (record ?? old_record) as Record<string, unknown>;
+    return `${type} ${row['id'] ?? `${row['kind']}${row['number']}`}`;
+  });
+
+/** Writes a last row that everyone hears of, and waits for it: what should not have come would be there. */
+async function settle(...clients: readonly Client[]): Promise<void> {
+  await run(`insert into app.tasks (id, owner) values (999, 'all')`);
+  for (const client of clients) await client.until(({ payload }) => payload.data?.record?.id === 999);
+}
+
+describe('what is told', () => {
+  test('rows are as REST shows them, of the columns that may be read', async () => {
+    const client = await connect(api, { as: ANN });
+    const answer = await client.join(TOPIC, following({}));
+    const id = answer.response.postgres_changes[0].id;
+    expect(answer).toEqual({
+      status: 'ok',
+      response: { postgres_changes: [{ id, event: '*', schema: 'app', table: 'tasks', filter: null, select: null }] },
+    });
+    const system = await client.until(({ event }) => event === 'system');
+    expect(system.payload).toEqual({
+      extension: 'postgres_changes',
+      status: 'ok',
+      message: 'Subscribed to PostgreSQL',
+      channel: 'db',
+    });
+    await run(`
+      insert into app.tasks (id, owner, title, tags, at, big, price)
+      values (1, 'ann', 'a "b"', '{x,"y,z"}', '2026-01-02 03:04:05+00', 9007199254740993, 1.50)`);
+    await run('update app.tasks set done = true where id = 1');
+    await run('delete from app.tasks where id = 1');
+    await client.until(({ payload }) => payload.data?.type === 'DELETE');
+    const [inserted, updated, deleted] = client.heard.filter(isChange);
+    expect(inserted?.payload).toEqual({
+      ids: [id],
+      data: {
+        schema: 'app',
+        table: 'tasks',
+        commit_timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        type: 'INSERT',
+        columns: [
+          { name: 'id', type: 'int4' },
+          { name: 'owner', type: 'text' },
+          { name: 'title', type: 'text' },
+          { name: 'done', type: 'bool' },
+          { name: 'tags', type: '_text' },
+          { name: 'at', type: 'timestamptz' },
+          { name: 'big', type: 'int8' },
+          { name: 'price', type: 'numeric' },
+        ],
+        record: expect.objectContaining({ id: 1, title: 'a "b"', tags: ['x', 'y,z'], done: false }),
+        errors: null,
+      },
+    });
+    expect(client.frames.some((frame) => frame.toString().includes('9007199254740993,"price":1.50'))).toBe(true);
+    expect(JSON.stringify(changes(client))).not.toContain('hidden');
+    expect(updated?.payload.data).toMatchObject({ type: 'UPDATE', record: { id: 1, done: true }, old_record: { id: 1 } });
+    expect(deleted?.payload.data).toMatchObject({ type: 'DELETE', old_record: { id: 1 } });
+    expect(Object.keys(deleted?.payload.data.old_record)).toEqual(['id']);
+  });
+
+  test('under REPLICA IDENTITY FULL old rows are told as a whole', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({ table: 'parts' }, { table: 'tasks' }));
+    for (const text of [`insert into app.parts values ('a', 1, 'x')`, `update app.parts set note = 'y'`]) {
+      await run(text);
+      await client.until(() => changes(client).length === (text.startsWith('insert') ? 1 : 2));
+    }
+    await run('delete from app.parts');
+    await client.until(({ payload }) => payload.data?.type === 'DELETE');
+    const [, updated, deleted] = changes(client);
+    expect(updated).toMatchObject({ old_record: { kind: 'a', number: 1, note: 'x' }, record: { note: 'y' } });
+    expect(deleted).toMatchObject({ old_record: { kind: 'a', number: 1, note: 'y' } });
+  });
+
+  test('columns can be chosen, and events', async () => {
+    const client = await connect(api, { as: ANN });
+    const answer = await client.join(
+      TOPIC,
+      following({ event: 'UPDATE', select: ['id', 'title'] }, { event: 'INSERT', select: ['id', 'title'] }, { event: 'insert' }),
+    );
+    const [update, insert, all] = answer.response.postgres_changes.map(({ id }: { id: number }) => id);
+    await run(`insert into app.tasks values (1, 'ann', 'a')`);
+    await client.until(() => changes(client).length === 2);
+    await run(`update app.tasks set title = 'b'`);
+    await client.until(({ payload }) => payload.data?.type === 'UPDATE');
+    await run('delete from app.tasks');
+    await settle(client);
+    const heard = client.heard.filter(isChange).map(({ payload }) => [payload.ids, payload.data.type, payload.data.record]);
+    // the two first go to groups of their own, in no order
+    expect(heard.slice(0, 2)).toEqual(
+      expect.arrayContaining([
+        [[insert], 'INSERT', { id: 1, title: 'a' }],
+        [[all], 'INSERT', expect.objectContaining({ id: 1, owner: 'ann' })],
+      ]),
+    );
+    expect(heard[2]).toEqual([[update], 'UPDATE', { id: 1, title: 'b' }]);
+    expect(heard.slice(3).map(([, type]) => type)).toEqual(['INSERT', 'INSERT']);
+  });
+
+  test('all tables of the schema can be followed at once, but for those that cannot be seen', async () => {
+    const client = await connect(api, { as: ANN });
+    expect(await client.join(TOPIC, following({ table: undefined }))).toMatchObject({ status: 'ok' });
+    await run(`insert into app.parts values ('a', 1); insert into app.bare values (1); insert into app.hidden values (1); insert into app.tasks values (1, 'ann')`);
+    await settle(client);
+    expect(changes(client).map(({ table }) => table).toSorted()).toEqual(['bare', 'parts', 'tasks', 'tasks']);
+  });
+
+  test('many rows of one statement, in the order in which they were written', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({ event: 'INSERT' }));
+    await run(`insert into app.tasks (id, owner) select n, 'ann' from generate_series(2001, 4500) n`);
+    await settle(client);
+    const ids = changes(client).map(({ record }) => (record as { id: number }).id);
+    expect(ids).toEqual([...Array.from({ length: 2500 }, (_, index) => 2001 + index), 999]);
+  });
+
+  test('TRUNCATE is told as what it is', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({}));
+    await run('truncate app.tasks');
+    const { payload } = await client.until(({ event, payload }) => event === 'system' && payload.status === 'error');
+    expect(payload.message).toMatch(/^Rows of app.tasks may have changed/);
+  });
+});
+
+describe('who is told', () => {
+  test('each hears of the rows that are shown, deleted ones included', async () => {
+    const [ann, bob, anon] = await Promise.all([
+      connect(api, { as: ANN }),
+      connect(api, { as: BOB }),
+      connect(api, { as: 'anon' }),
+    ]);
+    for (const client of [ann, bob, anon]) await client.join(TOPIC, following({}));
+    await run(`
+      insert into app.tasks (id, owner) values (1, 'ann'), (2, 'bob'), (3, 'all'), (4, null);
+      update app.tasks set title = 'x';
+      delete from app.tasks`);
+    await settle(ann, bob, anon);
+    const told = (...ids: number[]): string[] => ['INSERT', 'UPDATE', 'DELETE'].flatMap((type) => ids.map((id) => `${type} ${id}`));
+    const without = (client: Client): string[] => brief(client).filter((text) => !text.endsWith('999'));
+    // one statement a transaction would tell all three; here they are gone when they are read
+    expect(without(ann)).toEqual(told(1, 3).filter((text) => text.startsWith('DELETE')));
+    expect(without(bob)).toEqual(['DELETE 2', 'DELETE 3']);
+    expect(without(anon)).toEqual(['DELETE 3']);
+  });
+
+  test('a row that changes hands is an update for who sees it now, and nothing for who sees it no more', async () => {
+    const [ann, bob] = await Promise.all([connect(api, { as: ANN }), connect(api, { as: BOB })]);
+    await run(`insert into app.tasks (id, owner) values (1, 'ann')`);
+    for (const client of [ann, bob]) await client.join(TOPIC, following({}));
+    await run(`update app.tasks set owner = 'bob'`);
+    await bob.until(isChange);
+    await run(`delete from app.tasks`);
+    await settle(ann, bob);
+    expect(brief(ann)).toEqual(['INSERT 999']);
+    expect(brief(bob)).toEqual(['UPDATE 1', 'DELETE 1', 'INSERT 999']);
+  });
+
+  test('restrictive policies hold for old rows, too', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({ table: 'parts' }, {}));
+    await run(`insert into app.parts values ('a', 1, 'secret'), ('b', 2, 'x')`);
+    await client.until(({ payload }) => payload.data?.record?.kind === 'b');
+    await run(`update app.parts set note = 'open' where kind = 'a'`);
+    await client.until(({ payload }) => payload.data?.type === 'UPDATE');
+    await run(`update app.parts set note = 'secret'`);
+    await run('delete from app.parts');
+    await settle(client);
+    expect(brief(client)).toEqual(['INSERT b2', 'UPDATE a1', 'INSERT 999']);
+    // what it was before was not shown
+    expect(changes(client)[1]?.['old_record']).toEqual({ kind: 'a', number: 1 });
+  });
+
+  test('a policy or a grant that is taken away counts from then on', async () => {
+    const own = await createDatabase(`${INSTALL}; ${FIXTURE}`);
+    const server = await startApi(own, { 'db-schemas': 'app' });
+    try {
+      const client = await connect(server, { as: ANN });
+      await client.join(TOPIC, following({ table: 'parts' }));
+      await own.query(`insert into app.parts values ('a', 1)`);
+      await client.until(isChange);
+      await own.query(`drop policy everyone on app.parts; insert into app.parts values ('b', 1); delete from app.parts`);
+      await own.query(`notify pgrst, 'reload schema'`);
+      await aMoment(300);
+      expect(brief(client).filter((text) => !text.startsWith('INSERT a'))).not.toContain('INSERT b1');
+      await own.query(`revoke select on app.parts from authenticated; insert into app.parts values ('c', 1)`);
+      await client.until(({ event }) => event === 'phx_error');
+      expect(JSON.stringify(client.heard)).toContain('42501');
+      expect(JSON.stringify(changes(client))).not.toContain('"c"');
+    } finally {
+      await server.close();
+      await own.close();
+    }
+  });
+});
+
+describe('filters', () => {
+  test.each([
+    ['id=eq.2', [2]],
+    ['id=neq.2', [1, 3, 4]],
+    ['id=gt.2', [3, 4]],
+    ['id=lte.2', [1, 2]],
+    ['id=in.(1,3)', [1, 3]],
+    ['title=in.("a,b",c)', [1, 2]],
+    ['title=eq."a,b"', [1]],
+    ['title=like.c%', [2, 3]],
+    ['title=is.null', [4]],
+    ['id=not.in.(1,2)', [3, 4]],
+    ['id=gt.1,id=lt.4', [2, 3]],
+    ['id=gt.1,title=neq."a,b"', [2, 3]],
+    ['done=is.true', []],
+  ])('%s', async (filter, expected) => {
+    const client = await connect(api, { as: ANN });
+    const answer = await client.join(TOPIC, following({ filter }, { filter: 'id=eq.999' }));
+    expect(answer).toMatchObject({ status: 'ok', response: { postgres_changes: [{ filter }, {}] } });
+    const rows = `(1, 'ann', 'a,b'), (2, 'ann', 'c'), (3, 'ann', 'cd'), (4, 'ann', null)`;
+    await run(`insert into app.tasks (id, owner, title) values ${rows}`);
+    await client.until(() => changes(client).length >= expected.length);
+    await run('delete from app.tasks');
+    await settle(client);
+    const ids = expected.map(String);
+    const told = brief(client).filter((text) => !text.endsWith('999'));
+    expect(told).toEqual([...ids.map((id) => `INSERT ${id}`), ...ids.map((id) => `DELETE ${id}`)]);
+  });
+
+  test.each([
+    ['a column that is not there', { filter: 'nothing=eq.1' }, /^42703: /],
+    ['a column that may not be read', { filter: 'secret=eq.x' }, /^42501: /],
+    ['a value of another type', { filter: 'id=eq.x' }, /^22P02: /],
+    ['an operator that is none', { filter: 'id=foo.1' }, /^PGRST100: /],
+    ['no operator', { filter: 'id' }, /^AURA462: /],
+    ['a quote that is open', { filter: 'title=eq."a' }, /^AURA462: /],
+    ['a column to be told that is not there', { select: ['nothing'] }, /^42703: /],
+    ['a column to be told that may not be read', { select: ['secret'] }, /^42501: /],
+    ['a table that is not there', { table: 'task' }, /^PGRST205: .*app\.tasks/],
+    ['a table that is not published', { table: 'unpublished' }, /^AURA401: /],
+    ['a schema that is not exposed', { schema: 'pg_catalog' }, /^PGRST106: /],
+    ['a schema that is not exposed, as a whole', { schema: 'pg_catalog', table: '*' }, /^AURA462: /],
+    ['a table that may not be read', { table: 'hidden' }, /^42501: /],
+  ])('%s is refused at the join', async (_what, binding, reason) => {
+    const client = await connect(api, { as: ANN });
+    expect(await client.join(TOPIC, following(binding))).toEqual({
+      status: 'error',
+      response: { reason: expect.stringMatching(reason) },
+    });
+  });
+
+  test('what a filter says of rows that are not shown is not heard', async () => {
+    const client = await connect(api, { as: BOB });
+    await client.join(TOPIC, following({ filter: 'title->>x=eq.1' }, {}));
+    await aMoment(50);
+    const second = await connect(api, { as: BOB });
+    await second.join(TOPIC, following({ filter: 'title=match.^a' }, {}));
+    await run(`insert into app.tasks (id, owner, title) values (1, 'ann', '['); delete from app.tasks`);
+    await settle(second);
+    expect(brief(second)).toEqual(['INSERT 999']);
+  });
+});
+
+describe('nothing is missed', () => {
+  test('what is committed right after the answer is told', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const client = await connect(api, { as: ANN });
+      await client.join(TOPIC, following({ event: 'INSERT' }));
+      await run(`insert into app.tasks (id, owner) values (${100 + round}, 'ann')`);
+      await client.until(({ payload }) => payload.data?.record?.id === 100 + round);
+      client.close();
+    }
+  });
+
+  test('writers, listeners that die, and new tokens: each change once', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({ event: 'INSERT' }));
+    const total = 120;
+    const refresh = async (): Promise<void> => {
+      for (let count = 0; count < 8; count += 1) {
+        client.push(TOPIC, 'access_token', { access_token: tokenFor({ ...ANN, count }) });
+        await aMoment(60);
+      }
+    };
+    const write = async (): Promise<void> => {
+      for (let id = 1; id <= total; id += 1) {
+        await run(`insert into app.tasks (id, owner) values (${id}, 'ann'), (${10_000 + id}, 'bob')`);
+        if (id % 40 === 20) {
+          await run(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'aura listener' and datname = current_database()",
+          );
+        }
+      }
+    };
+    await Promise.all([refresh(), write()]);
+    await settle(client);
+    const ids = changes(client).map(({ record }) => (record as { id: number }).id);
+    expect(ids).toEqual([...Array.from({ length: total }, (_, index) => index + 1), 999]);
+  });
+
+  test('another token tells of what it shows, and no more of what the one before showed', async () => {
+    const client = await connect(api, { as: ANN });
+    await client.join(TOPIC, following({ event: 'INSERT' }));
+    client.push(TOPIC, 'access_token', { access_token: tokenFor(BOB) });
+    await expect
+      .poll(async () => {
+        await run(`delete from app.tasks where id = 5; insert into app.tasks (id, owner) values (5, 'bob')`);
+        return brief(client);
+      })
+      .toContain('INSERT 5');
+    await run(`insert into app.tasks (id, owner) values (6, 'ann'), (7, 'bob')`);
+    await client.until(({ payload }) => payload.data?.record?.id === 7);
+    expect(brief(client)).not.toContain('INSERT 6');
+  });
+
+  test('who is told the same shares one reading', async () => {
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connect(api, { as: 'anon' })));
+    await Promise.all(clients.map((client) => client.join(TOPIC, following({}))));
+    await run(`insert into app.tasks (id, owner) values (1, 'all')`);
+    await Promise.all(clients.map((client) => client.until(isChange)));
+    const [first] = clients[0]?.frames.filter((frame) => frame.includes('postgres_changes')).slice(-1) ?? [];
+    for (const client of clients) expect(client.frames.at(-1)).toEqual(first);
+  });
+});
