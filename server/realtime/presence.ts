@@ -136,14 +136,7 @@ export class Presence {
     let copy = this.#copies.get(key);
     if (!copy) {
       const { topic, private: isPrivate } = place;
-      copy = {
-        topic,
-        private: isPrivate,
-        state: new Map(),
-        watching: new Set(),
-        waiting: [],
-        loaded: Promise.resolve(),
-      };
+      copy = { topic, private: isPrivate, state: new Map(), watching: new Set(), waiting: [], loaded: Promise.resolve() };
       this.#copies.set(key, copy);
       copy.loaded = this.#load([copy]);
     }
@@ -236,8 +229,7 @@ export class Presence {
 
   async #load(copies: readonly Copy[]): Promise<void> {
     if (copies.length === 0) return;
-    const text =
-      'select topic, private, key, ref, payload from realtime.present_in($1::text[], $2::boolean[])';
+    const text = 'select topic, private, key, ref, payload from realtime.present_in($1::text[], $2::boolean[])';
     const values = [copies.map(({ topic }) => topic), copies.map((copy) => String(copy.private))];
     // what waits until it is read stays in its order behind it
     const [rows = []] = await ask(this.#options.pool, [{ text, values }]);

@@ -155,8 +155,7 @@ export class Channel implements Member, Watching {
     if (typeof join === 'string') throw new Refusal(`InvalidJoinPayload: ${join}`);
     this.#join = join;
     this.#key = join.presenceKey ?? randomUUID();
-    if (!isStorable(this.#key))
-      throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
+    if (!isStorable(this.#key)) throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
     await this.#identify(join.token);
     if (!join.private && this.#context.rest.settings().config.realtimePrivateOnly) {
       throw new Refusal('PrivateOnly: Only private channels are served');
@@ -187,19 +186,11 @@ export class Channel implements Member, Watching {
       return;
     }
     if (this.#failure !== null) throw this.#failure;
-    this.#welcome(
-      message,
-      isPresence,
-      replayed.map((kept) => ({ ...kept, topic: this.topic, private: true, whole: null, replayed: true })),
-    );
+    this.#welcome(message, isPresence, replayed.map((kept) => ({ ...kept, topic: this.topic, private: true, whole: null, replayed: true })));
   }
 
   /** Answers the join; what the client is to know from the beginning follows. */
-  #welcome(
-    message: ClientMessage,
-    isPresence: boolean,
-    replayed: readonly (Broadcast & { id: string })[],
-  ): void {
+  #welcome(message: ClientMessage, isPresence: boolean, replayed: readonly (Broadcast & { id: string })[]): void {
     this.#state = 'joined';
     const bindings = this.#subscription?.bindings ?? [];
     this.#answer(message, 'ok', JSON.stringify({ postgres_changes: bindings }));
@@ -274,8 +265,7 @@ export class Channel implements Member, Watching {
       } catch (error) {
         const reason = this.#explain(error);
         // what is no fault of the client's it may try again
-        if (error instanceof Refusal || (error instanceof ApiError && error.status < 500))
-          this.#shutDown(reason);
+        if (error instanceof Refusal || (error instanceof ApiError && error.status < 500)) this.#shutDown(reason);
         else this.fail(reason);
       } finally {
         this.#works -= 1;

@@ -84,11 +84,7 @@ export class Connection {
     if (this.#isClosing) return;
     let message: ClientMessage;
     try {
-      const bytes = Buffer.isBuffer(data)
-        ? data
-        : Array.isArray(data)
-          ? Buffer.concat(data)
-          : Buffer.from(data);
+      const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
       message = isBinary ? decodeBinary(this.version, bytes) : decodeText(this.version, bytes.toString());
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;

@@ -145,3 +145,4 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     },
   };
 }
+
