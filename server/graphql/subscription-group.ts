@@ -2,6 +2,7 @@
  * A group of subscribers who are answered the same: the answer is read once for all of them, and again in rounds in
  * which something has changed that it depends on; it is told where it is another one than before.
  */
+import { ApiError } from '../errors/error.ts';
 import { decodeCost } from '../execute/result.ts';
 import type { Feed, Round, Watcher } from '../realtime/feed.ts';
 import type { Oid } from '../realtime/log.ts';
@@ -48,6 +49,13 @@ export class ScatteredError extends Error {
   override readonly name = 'ScatteredError';
 }
 
+/** A change of the schema is in the log before the catalog has been loaded anew; no longer than this, or not at all. */
+const RELOAD_MS = 5000;
+
+/** A name that the database does not know any more (class 42, permissions apart). */
+const isOutdated = (error: unknown): boolean =>
+  error instanceof ApiError && /^42/.test(error.code) && error.code !== '42501';
+
 const isSame = (some: ReadonlySet<Oid>, others: ReadonlySet<Oid>): boolean =>
   some.size === others.size && [...some].every((one) => others.has(one));
 
@@ -61,6 +69,7 @@ export class SubscriptionGroup implements Watcher {
   #plan: SubscriptionPlan;
   /** What was told last. */
   #answer: Buffer | null = null;
+  #doubting: NodeJS.Timeout | undefined;
   #state: 'new' | 'starting' | 'live' | 'over' = 'new';
 
   constructor(plan: SubscriptionPlan, keeper: GroupKeeper) {
@@ -110,8 +119,15 @@ export class SubscriptionGroup implements Watcher {
     if (plan.group !== this.key || !isSame(plan.dependence.relations, this.relations)) {
       return () => this.#scatter();
     }
-    const answer = await this.#read(plan, round);
+    let answer: Buffer;
+    try {
+      answer = await this.#read(plan, round);
+    } catch (error) {
+      if (!isOutdated(error)) throw error;
+      return () => this.#doubt(error);
+    }
     return () => {
+      clearTimeout(this.#doubting);
       this.#plan = plan;
       if (this.#answer?.equals(answer)) return;
       this.#answer = answer;
@@ -121,6 +137,12 @@ export class SubscriptionGroup implements Watcher {
 
   async #read(plan: SubscriptionPlan, { run }: Pick<Round, 'run'>): Promise<Buffer> {
     return plan.answerOf((await run(plan.task)).rows);
+  }
+
+  /** Waits for the catalog that has what the database has now: with it everything is read anew. */
+  #doubt(error: unknown): void {
+    clearTimeout(this.#doubting);
+    this.#doubting = setTimeout(() => this.fail(error), RELOAD_MS).unref();
   }
 
   /** The first reading, for those who are there by then. */
@@ -174,6 +196,7 @@ export class SubscriptionGroup implements Watcher {
 
   #finish(): void {
     this.#state = 'over';
+    clearTimeout(this.#doubting);
     this.#members.clear();
     this.#joining.clear();
     this.#keeper.feed.unwatch(this);
