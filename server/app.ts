@@ -171,8 +171,6 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const holder = createHolder(pool, config, observe);
   const reloader = createReloader(settings, holder, observe);
   const feed = createFeed(pool, () => feedOptions(config()), observe);
-  // policies, columns and roles may be others now
-  holder.subscribe(() => feed.resync());
 
   const api = createApi(version, docsKey, config);
   const context = {
@@ -192,6 +190,11 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   };
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
+  // keys, policies, columns and roles may be others now
+  holder.subscribe(() => {
+    void live.recheck();
+    feed.resync();
+  });
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)

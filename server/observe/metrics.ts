@@ -188,12 +188,14 @@ function createRequestMetrics(register: Registry): (request: RequestObservation)
   );
   // by the first digit of the status
   const seriesOf = new Map([...METHODS, OTHER].map((method) => [method, [] as Series[]]));
-  return ({ method, status, seconds, bytes }) => {
+  return ({ method, status, seconds, bytes, isFollowed }) => {
+    if (bytes !== null) answered.add(bytes);
+    // how long somebody stays is no time of ours
+    if (isFollowed) return;
     const label = METHODS.has(method) ? method : OTHER;
     const list = seriesOf.get(label) ?? [];
     const hundreds = Math.floor(status / 100);
     list[hundreds] ??= durations.series({ method: label, status: `${hundreds}xx` });
     list[hundreds].observe(seconds);
-    if (bytes !== null) answered.add(bytes);
   };
 }

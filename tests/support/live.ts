@@ -14,6 +14,7 @@ export interface LiveEvent {
 export type State = ReadonlyMap<string, string>;
 
 export interface Following {
+  readonly path: string;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** The body of a refusal. */
@@ -195,7 +196,7 @@ export async function follow(
   incoming.on('error', () => undefined);
   if (statusCode !== 200) await new Promise((resolve) => incoming.once('end', resolve));
   return {
-    ...{ status: statusCode, headers: incoming.headers, events, incoming },
+    ...{ path, status: statusCode, headers: incoming.headers, events, incoming },
     refusal: refused === '' ? null : JSON.parse(refused),
     comments: () => comments,
     state: () => (isClosed ? kept.state : rows.state()),
