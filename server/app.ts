@@ -26,7 +26,7 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId, type RequestId } from './observe/request-id.ts';
-import { createReference, type Reference } from './openapi/reference.ts';
+import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
@@ -58,7 +58,7 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Ends what would not end by itself, before requests are waited for: live queries, WebSockets. */
+  /** Ends what would not end by itself, before requests are waited for: live queries, subscriptions, WebSockets. */
   readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
@@ -97,17 +97,33 @@ function readAnew(live: Live, feed: Feed): void {
   feed.resync();
 }
 
-function mountReference(api: App['api'], reference: Reference, config: () => Config): void {
-  for (const path of ['/docs', '/docs/*']) {
-    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
-  }
-}
-
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
   owns: (target) => first.owns(target) || second.owns(target),
   serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
 });
+
+/** Asks the first that would upgrade the request; null = there is none. */
+function upgradeOf(upgrades: readonly Upgrade[]): Upgrade | null {
+  const find = (request: Parameters<Upgrade['upgrades']>[0]): Upgrade | undefined =>
+    upgrades.find((upgrade) => upgrade.upgrades(request));
+  if (upgrades.length === 0) return null;
+  return {
+    upgrades: (request) => find(request) !== undefined,
+    accept: async (incoming, socket, head) => (await find(incoming)?.accept(incoming, socket, head)) ?? null,
+  };
+}
+
+/** The API's routes beside those of REST and GraphQL. */
+function createApi(version: string, docsKey: AppOptions['docsKey'], config: () => Config): App['api'] {
+  const api: App['api'] = new Hono();
+  api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
+  return api;
+}
 
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   const load = (): Promise<Catalog> => {
@@ -148,7 +164,7 @@ const createServers = (
 ) => ({
   rest: createRestServer(first.restPrefix, context),
   graphql: first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
     : null,
   channels: first.realtimeEnabled
     ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
@@ -177,9 +193,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const reloader = createReloader(settings, holder, observe);
   const feed = createFeed(pool, () => feedOptions(config()), observe);
 
-  const api = new Hono<{ Bindings: HttpBindings }>();
-  api.get('/health', (c) => c.text('ok'));
-  mountReference(api, createReference({ version, key: docsKey }), config);
+  const api = createApi(version, docsKey, config);
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -199,7 +213,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const serveLive = createServeLive(live);
   holder.subscribe(() => readAnew(live, feed));
   const { rest, graphql, channels } = createServers(first, context, feed);
-  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
+  const owners: readonly Direct[] = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -219,7 +233,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   return {
     api,
     direct: owners.reduce(eitherOf),
-    upgrade: channels,
+    upgrade: upgradeOf([channels, graphql].filter((owner) => owner !== null)),
     admin,
     config,
     observe,
@@ -235,7 +249,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     reload: reloader.reload,
     release: async () => {
       live.stop();
-      await channels?.close();
+      await Promise.all([channels?.close(), graphql?.close()]);
     },
     stop: async () => {
       live.stop();
