@@ -25,8 +25,8 @@ import { displayName } from './names.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
-import { createRequestId } from './observe/request-id.ts';
-import { createReference, type Reference } from './openapi/reference.ts';
+import { createRequestId, type RequestId } from './observe/request-id.ts';
+import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
@@ -37,7 +37,7 @@ import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RawRequest } from './request/raw.ts';
-import type { RestSettings, Scene } from './rest/context.ts';
+import type { RestContext, RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
@@ -58,7 +58,7 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Ends what would not end by itself, before requests are waited for: live queries, WebSockets. */
+  /** Ends what would not end by itself, before requests are waited for: live queries, subscriptions, WebSockets. */
   readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
@@ -97,17 +97,33 @@ function readAnew(live: Live, feed: Feed): void {
   feed.resync();
 }
 
-function mountReference(api: App['api'], reference: Reference, config: () => Config): void {
-  for (const path of ['/docs', '/docs/*']) {
-    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
-  }
-}
-
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
   owns: (target) => first.owns(target) || second.owns(target),
   serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
 });
+
+/** Asks the first that would upgrade the request; null = there is none. */
+function upgradeOf(upgrades: readonly Upgrade[]): Upgrade | null {
+  const find = (request: Parameters<Upgrade['upgrades']>[0]): Upgrade | undefined =>
+    upgrades.find((upgrade) => upgrade.upgrades(request));
+  if (upgrades.length === 0) return null;
+  return {
+    upgrades: (request) => find(request) !== undefined,
+    accept: async (incoming, socket, head) => (await find(incoming)?.accept(incoming, socket, head)) ?? null,
+  };
+}
+
+/** The API's routes beside those of REST and GraphQL. */
+function createApi(version: string, docsKey: AppOptions['docsKey'], config: () => Config): App['api'] {
+  const api: App['api'] = new Hono();
+  api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
+  return api;
+}
 
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   const load = (): Promise<Catalog> => {
@@ -140,6 +156,21 @@ export interface AppOptions {
   readonly docsKey: string | null;
 }
 
+/** What answers requests, each below its own prefix; null = it is switched off. */
+const createServers = (
+  first: Config,
+  context: RestContext & { readonly requestId: RequestId },
+  feed: Feed,
+) => ({
+  rest: createRestServer(first.restPrefix, context),
+  graphql: first.graphqlEnabled
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
+    : null,
+  channels: first.realtimeEnabled
+    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    : null,
+});
+
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */
 export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
@@ -162,9 +193,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const reloader = createReloader(settings, holder, observe);
   const feed = createFeed(pool, () => feedOptions(config()), observe);
 
-  const api = new Hono<{ Bindings: HttpBindings }>();
-  api.get('/health', (c) => c.text('ok'));
-  mountReference(api, createReference({ version, key: docsKey }), config);
+  const api = createApi(version, docsKey, config);
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -183,14 +212,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
   holder.subscribe(() => readAnew(live, feed));
-  const rest = createRestServer(first.restPrefix, context);
-  const graphql = first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
-    : null;
-  const channels = first.realtimeEnabled
-    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
-    : null;
-  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
+  const { rest, graphql, channels } = createServers(first, context, feed);
+  const owners: readonly Direct[] = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -210,7 +233,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   return {
     api,
     direct: owners.reduce(eitherOf),
-    upgrade: channels,
+    upgrade: upgradeOf([channels, graphql].filter((owner) => owner !== null)),
     admin,
     config,
     observe,
@@ -226,7 +249,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     reload: reloader.reload,
     release: async () => {
       live.stop();
-      await channels?.close();
+      await Promise.all([channels?.close(), graphql?.close()]);
     },
     stop: async () => {
       live.stop();

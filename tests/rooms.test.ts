@@ -77,7 +77,12 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   yaml: ['server/openapi/route.ts', 'server/cli/gen-openapi.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
-  ws: ['server/realtime/socket'],
+  ws: [
+    'server/realtime/socket',
+    'server/graphql/socket-server.ts',
+    'server/graphql/socket.ts',
+    'server/graphql/socket-operation.ts',
+  ],
   zod: [
     'server/config',
     'server/realtime/socket/join.ts',

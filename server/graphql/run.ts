@@ -15,7 +15,7 @@ import {
 } from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
 import type { Scene } from '../rest/context.ts';
-import { afterFirst, rollsBack, transactionOf } from '../rest/task.ts';
+import { afterFirst, rollsBack, transactionOf, within } from '../rest/task.ts';
 import type { Variables } from './input.ts';
 import { writeNested } from './nested-run.ts';
 import type { Operation } from './operation.ts';
@@ -49,13 +49,15 @@ function boundValue(
   }
 }
 
-function taskOf(
+/** What the database runs for a step. `written` are rows that it shows; `mostMs` is the time that it has. */
+export function taskOf(
   scene: Scene,
   seen: SeenRequest,
   operation: Operation,
   step: PreparedStep,
   variables: Variables,
   written: string | null = null,
+  mostMs: number | null = null,
 ): Task {
   const { context, settings, catalog, identity } = scene;
   const [schema = 'public', ...beside] = catalog.schemas;
@@ -67,7 +69,7 @@ function taskOf(
     preferences: { timezone: null },
   });
   return {
-    session: context.renderSession(session),
+    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
     role: identity.role,
     preRequest: settings.preRequest,
     statements: { main: step.statement, estimate: null, cost: null },
@@ -173,5 +175,5 @@ async function runSteps(
 }
 
 /** The JSON columns of the one row; a write's first column is the number of its rows. */
-const rowOf = (rows: readonly Columns[], { isWrite }: PreparedStep): Columns =>
+export const rowOf = (rows: readonly Columns[], { isWrite }: PreparedStep): Columns =>
   (rows[0] ?? []).slice(isWrite ? 1 : 0);

@@ -254,9 +254,16 @@ export function buildSchema(model: Model, isExtended: boolean): GraphQLSchema {
     description: 'The root type for creating and mutating data',
     fields: roots.mutation,
   });
+  const subscription = new GraphQLObjectType({
+    name: 'Subscription',
+    description: 'The root type for following data: each result is the whole answer, whenever it has changed',
+    fields: roots.subscription,
+  });
+  const hasSubscriptions = Object.keys(roots.subscription).length > 0;
   return new GraphQLSchema({
     query,
     ...(hasMutations ? { mutation } : {}),
+    ...(hasSubscriptions ? { subscription } : {}),
     types: [
       ...Object.values(SCALARS),
       ...parts.filters.all,

@@ -58,6 +58,13 @@ export type Observation =
       readonly seconds: number;
     }
   | {
+      readonly kind: 'subscriptions';
+      /** Of GraphQL, open at this moment. */
+      readonly subscribers: number;
+      /** Of those who are answered the same. */
+      readonly groups: number;
+    }
+  | {
       readonly kind: 'live queries';
       /** Open at this moment. */
       readonly followers: number;

@@ -120,6 +120,19 @@ function policiesFor(
 export function dependenceOf(catalog: Catalog, tables: Tables, role: string, plan: ReadPlan): Dependence {
   const names: Names = { relations: [], computes: false };
   collect(catalog, plan, names);
+  return dependenceOn(catalog, tables, role, names);
+}
+
+/** What a read names. */
+export interface Named {
+  /** The first is what its rows are of. */
+  readonly relations: readonly QualifiedName[];
+  /** Something is computed by a function. */
+  readonly computes: boolean;
+}
+
+/** The same by what a read names. Throws likewise. */
+export function dependenceOn(catalog: Catalog, tables: Tables, role: string, names: Named): Dependence {
   const own = names.relations.map((name) => {
     const relation = catalog.relations.get(nameKey(name.schema, name.name));
     if (relation && relation.kind !== 'table' && relation.kind !== 'partitioned table') {

@@ -18,8 +18,8 @@ import { observationOf, send } from '../rest/mount.ts';
 import { asApiError } from '../rest/unforeseen.ts';
 import type { Broadcast } from './frames.ts';
 import { relayEntry } from './relay-entry.ts';
-import { isStorable } from './socket/connection.ts';
 import type { ChannelContext } from './socket/context.ts';
+import { isStorable } from './socket/protocol.ts';
 
 const message = z.object({
   topic: z.string().min(1).refine(isStorable),

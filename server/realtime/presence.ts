@@ -125,6 +125,8 @@ export class Presence {
   /** All members have to be told of again. */
   #mustTellAll = false;
   #hasWritten = false;
+  /** Members of this process of whose going it knows already, and the others are being told. */
+  readonly #gone = new Set<string>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -197,6 +199,11 @@ export class Presence {
 
   /** Takes what processes tell. */
   hear(changes: readonly PresenceChange[]): void {
+    for (const { left } of changes) if (left !== undefined) this.#gone.delete(left);
+    this.#take(changes);
+  }
+
+  #take(changes: readonly PresenceChange[]): void {
     const byCopy = new Map<Copy, PresenceChange[]>();
     for (const change of changes) {
       const copy = this.#copies.get(keyOf(change.topic, change.private));
@@ -210,6 +217,7 @@ export class Presence {
   /** Compares all copies with the table, since messages may have been missed. */
   async reload(): Promise<void> {
     const copies = [...this.#copies.values()];
+    this.#gone.clear();
     for (const copy of copies) copy.waiting ??= [];
     while (!this.#closed) {
       try {
@@ -279,7 +287,7 @@ export class Presence {
         if (said !== undefined && take(joins, key, left) === undefined) put(leaves, key, left, said);
       }
       if (ref === undefined || payload === undefined) continue;
-      if (copy.state.get(key)?.get(ref) !== undefined) continue;
+      if (copy.state.get(key)?.get(ref) !== undefined || this.#gone.has(ref)) continue;
       put(copy.state, key, ref, payload);
       put(joins, key, ref, payload);
     }
@@ -346,6 +354,9 @@ export class Presence {
     ]);
     const isNew = answer?.[0]?.[0] === 't';
     if (isNew && this.#own.size > rows.length) this.#mustTellAll = true;
+    // here it is known before whoever asked is answered; what is heard of it later says nothing new
+    for (const { change } of batch) if (change.left !== undefined) this.#gone.add(change.left);
+    this.#take(batch.map(({ change }) => change));
   }
 
   /** Tells of all members of this process, who were taken for dead. */

@@ -25,7 +25,7 @@ const headerText = (text: string): string =>
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
 /** The headers as they may be sent. */
-function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string, string | string[]> {
+export function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const name in unsafe) {
     const value = unsafe[name];

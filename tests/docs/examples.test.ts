@@ -45,7 +45,7 @@ const SETUP: Partial<Record<(typeof PAGES)[number], string>> = {
 };
 
 /** Pages that need the capture of changes. */
-const LIVE: ReadonlySet<string> = new Set(['live-queries.md']);
+const LIVE: ReadonlySet<string> = new Set(['live-queries.md', 'graphql.md']);
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
 
@@ -183,7 +183,8 @@ describe.each(PAGES)('docs/%s', (page) => {
     };
     if (headers['Accept'] === 'text/event-stream' && status === 200) {
       stream?.close();
-      stream = await openTap(api, path, options);
+      const prefix = SETTINGS[page]?.['rest-prefix'] === '/' ? '' : '/rest/v1';
+      stream = await openTap(api, method, prefix + path, options);
       expect(stream.headers).toMatchObject(answered);
       const text = await stream.take(eventsIn(answer));
       answers.push(text);

@@ -11,10 +11,15 @@ export interface EventTap {
   readonly close: () => void;
 }
 
-/** Opens a stream; the path is below `/rest/v1`. */
-export async function openTap(api: Api, path: string, { headers, as }: ApiRequest): Promise<EventTap> {
+/** Opens a stream; the path is one from the root. */
+export async function openTap(
+  api: Api,
+  method: string,
+  path: string,
+  { headers, as, body }: ApiRequest,
+): Promise<EventTap> {
   const outgoing = request({
-    ...{ host: '127.0.0.1', port: api.port, path: `/rest/v1${path}`, agent: false },
+    ...{ host: '127.0.0.1', port: api.port, method, path, agent: false },
     headers: {
       ...(headers as Record<string, string>),
       ...(as === undefined ? {} : { Authorization: `Bearer ${tokenFor(as)}` }),
@@ -23,7 +28,7 @@ export async function openTap(api: Api, path: string, { headers, as }: ApiReques
   const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
-    outgoing.end();
+    outgoing.end(body);
   });
   expect(incoming.statusCode).toBe(200);
   const events: string[] = [];
