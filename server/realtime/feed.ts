@@ -113,6 +113,10 @@ const CHANNEL = 'aura_changes';
 const DEAF_MS = 2000;
 /** The listener outlives the last watcher by so much: the next one may be near. */
 const LINGER_MS = 30_000;
+/** For a lock in a round, where others wait, too. */
+const LOCK_MS = 500;
+/** For what holds the lock to be done, each time for longer. */
+const LOCKED_MS = 1000;
 /** For the round that runs when all is over. */
 const FAREWELL_MS = 2000;
 const FIRST_BACKOFF_MS = 100;
@@ -124,7 +128,9 @@ const isCutOff = (error: unknown): boolean =>
 
 /** Deadlocks with DDL, and locks that were not to be had in time: perhaps they are the next time. */
 const mayPass = (error: unknown): boolean =>
-  error instanceof ApiError && (error.code.startsWith('40') || error.code === '55P03');
+  isLocked(error) || (error instanceof ApiError && error.code.startsWith('40'));
+
+const isLocked = (error: unknown): boolean => error instanceof ApiError && error.code === '55P03';
 
 /** The transaction was ended, and nothing of it refused. */
 const isBroken = (error: unknown): boolean =>
@@ -132,6 +138,8 @@ const isBroken = (error: unknown): boolean =>
 
 /** Of a reading. */
 const MOST_ATTEMPTS = 3;
+/** Of one that finds a table locked: half a minute. */
+const MOST_WAITS = 8;
 
 /** Makes a feed, which sleeps until somebody watches. */
 export function createFeed(pool: Pool, options: () => FeedOptions, observe: Observe): Feed {
@@ -145,6 +153,8 @@ class ChangeFeed implements Feed {
   readonly #list = new WatchList<Watcher>();
   /** Of the last round that counted. */
   #position: Position | null = null;
+  /** Relations that are locked, and until when they are left alone; milliseconds of the clock. */
+  readonly #locked = new Map<Oid, number>();
   #listener: Listener | null = null;
   #isRinging = false;
   #rounds: Promise<void> | null = null;
@@ -162,7 +172,7 @@ class ChangeFeed implements Feed {
     const { most } = this.#options();
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await runGathered(this.#pool, this.#mode(), async (gathered) => {
+        return await runGathered(this.#pool, this.#mode(null), async (gathered) => {
           const positions = await gathered.ask(POSITION);
           const position = readPosition(positions);
           return work({ ...gathered, position, since: sinceOf(gathered, positions, most) });
@@ -289,7 +299,7 @@ class ChangeFeed implements Feed {
     let told = 0;
     let changes = 0;
     try {
-      const isWhole = await runGathered(this.#pool, this.#mode(), async (gathered) => {
+      const isWhole = await runGathered(this.#pool, this.#mode(LOCK_MS), async (gathered) => {
         const [places, rows] = await Promise.all([gathered.ask(POSITION), gathered.ask(asked)]);
         const log = readLog(places, rows, question);
         changes = log.changes.length;
@@ -331,6 +341,11 @@ class ChangeFeed implements Feed {
     const { watcher, isStale, isAttending } = entry;
     const since = entry.position ?? common;
     if (since === null || !this.#list.has(entry)) return true;
+    if (this.#isPostponed(entry)) {
+      entry.position = since;
+      this.#list.setApart(entry);
+      return true;
+    }
     const isComplete = !isStale && log.isCompleteSince(since);
     const changes = newsSince(log.changes, since).filter(({ relation }) => watcher.relations.has(relation));
     if (isComplete && changes.length === 0 && !isAttending) {
@@ -363,7 +378,9 @@ class ChangeFeed implements Feed {
       this.#list.setApart(entry);
       if (isCutOff(error)) return false;
       entry.refusals += 1;
-      if (mayPass(error) && entry.refusals < MOST_ATTEMPTS) return false;
+      if (isLocked(error)) this.#postpone(entry);
+      const most = isLocked(error) ? MOST_WAITS : MOST_ATTEMPTS;
+      if (mayPass(error) && entry.refusals < most) return false;
       this.unwatch(watcher);
       if (!(error instanceof ApiError)) this.#observe({ kind: 'defect', error, requestId: null });
       watcher.fail(error instanceof ApiError ? error : apiError('PGRSTX00', 'Something went wrong'));
@@ -371,9 +388,23 @@ class ChangeFeed implements Feed {
     }
   }
 
-  #mode(): GatheredMode {
+  /** Whoever follows a table that is locked has to wait; the others need not. */
+  #postpone({ watcher, refusals }: Entry<Watcher>): void {
+    const until = performance.now() + LOCKED_MS * refusals;
+    for (const relation of watcher.relations) this.#locked.set(relation, until);
+    setTimeout(() => this.#ring(), until - performance.now() + 20).unref();
+  }
+
+  #isPostponed({ watcher: { relations } }: Entry<Watcher>): boolean {
+    if (this.#locked.size === 0) return false;
+    const now = performance.now();
+    for (const [relation, until] of this.#locked) if (until <= now) this.#locked.delete(relation);
+    return [...relations].some((relation) => this.#locked.has(relation));
+  }
+
+  #mode(lockTimeout: number | null): GatheredMode {
     const { prepared, anonymous, readTimeout } = this.#options();
-    return { prepared, anonymous, readTimeout };
+    return { prepared, anonymous, readTimeout, lockTimeout };
   }
 }
 

@@ -200,9 +200,9 @@ export class LiveGroup implements Watcher {
   }
 
   /** The keys of the changes, where nothing but those rows can have changed; null otherwise. */
-  #keysAlone({ dependence }: LivePlan, changes: readonly Change[]): string | null {
+  #keysAlone({ dependence, skips }: LivePlan, changes: readonly Change[]): string | null {
     const { root, isSelfDependent } = dependence;
-    if (isSelfDependent || changes.some(({ relation }) => relation !== root.root)) return null;
+    if (skips || isSelfDependent || changes.some(({ relation }) => relation !== root.root)) return null;
     return keysOf(changes);
   }
 

@@ -1,5 +1,6 @@
 /** Streams of live queries: how they begin, go on after a break, are kept alive, and end. */
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Api, SECRET, startApi } from '../support/api.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -30,7 +31,7 @@ const FIXTURE = `
   create policy own on mine for select using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
   alter table hidden enable row level security;
   create policy timely on hidden for select using (until > clock_timestamp());
-  grant all on all tables in schema public to anon, authenticated;
+  grant all on all tables in schema public to anon, authenticated, service_role;
   alter publication aura add table items, mine, hidden, slow;
 `;
 
@@ -442,6 +443,26 @@ test('whose reading takes too long is ended, and the others go on', async () => 
   await expect.poll(() => slow.events.at(-1)?.data.code).toBe('57014');
   expect(await quick.next()).toEqual(['insert {"id":1}']);
   await run('truncate slow');
+});
+
+test('a table that is locked keeps only its own followers waiting', async () => {
+  const [locked, free] = [await following('/mine', { as: 'service_role' }), await following('/items')];
+  await locked.next();
+  await free.next();
+  const migration = new pg.Client(database.uri);
+  await migration.connect();
+  await migration.query(`begin; insert into mine values (1); lock table mine in access exclusive mode`);
+  // whoever follows both tables in one round comes upon the lock
+  await database.query(`select realtime.append_reset(array['mine'::regclass::oid, 'items'::regclass::oid])`);
+  for (let id = 1; id <= 3; id += 1) {
+    await run(`insert into items values (${id})`);
+    expect(await free.next()).toEqual([`insert {"id":${id}}`]);
+  }
+  expect(locked.events).toHaveLength(1);
+  await migration.query('commit');
+  await migration.end();
+  expect(await locked.next()).toEqual(['insert {"id":1}']);
+  expect(locked.isClosed()).toBe(false);
 });
 
 test('those who see the same are one group, and the metrics tell so', async () => {
