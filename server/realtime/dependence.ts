@@ -155,7 +155,8 @@ export function dependenceOn(catalog: Catalog, tables: Tables, role: string, nam
   const [root] = own;
   if (!root) throw new Error('a read without a relation');
   const { superuser, bypassRls } = catalog.roles.get(role) ?? { superuser: false, bypassRls: false };
-  const policies = superuser || bypassRls ? [] : policiesFor(tables, rolesOf(catalog, role), own);
+  const bypasses = superuser || bypassRls;
+  const policies = bypasses ? [] : policiesFor(tables, rolesOf(catalog, role), own);
   const read = policies.flatMap((policy) => policy.relations).map((oid) => tables.byOid.get(oid));
   const followed = read.filter((table) => table?.isCaptured === true) as Table[];
   return {
@@ -168,6 +169,10 @@ export function dependenceOn(catalog: Catalog, tables: Tables, role: string, nam
       own.every(({ isPlain }) => isPlain) &&
       policies.every(({ isClaimsFree, relations }) => isClaimsFree && relations.length === 0),
     isOpaque: names.computes || followed.length < read.length || policies.some(({ isOpaque }) => isOpaque),
-    policies: policies.map(({ digest }) => digest).join(' '),
+    policies: [
+      bypasses,
+      ...own.map(({ isSecured }) => isSecured),
+      ...policies.map(({ digest }) => digest),
+    ].join(' '),
   };
 }

@@ -9,14 +9,7 @@ import { decodeCost } from '../execute/result.ts';
 import type { Bookmark } from './bookmark.ts';
 import { printBookmark } from './bookmark.ts';
 import type { Feed, Round, Since, Watcher } from './feed.ts';
-import {
-  type Difference,
-  type FoundRow,
-  KnownRows,
-  type LiveEvent,
-  type LiveRow,
-  type WholeDifference,
-} from './known-rows.ts';
+import { type Difference, type FoundRow, KnownRows, type LiveEvent, type LiveRow } from './known-rows.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { Change, Oid } from './log.ts';
 import type { Position } from './position.ts';
@@ -91,6 +84,16 @@ function keysOf(changes: readonly Change[]): string | null {
   const keys = new Set(changes.flatMap(({ key }) => key ?? []));
   return keys.size > MOST_KEYS ? null : `[${[...keys].join(',')}]`;
 }
+
+/** With what somebody may begin. */
+interface Beginnings {
+  readonly snapshot: readonly LiveEvent[];
+  readonly reset: readonly LiveEvent[];
+  /** Of the rows as they are now. */
+  readonly state: () => string;
+}
+
+const NOTHING: readonly LiveEvent[] = [];
 
 type Reading = Pick<Round, 'run' | 'position'> & { readonly since: Since };
 
@@ -211,17 +214,25 @@ export class LiveGroup implements Watcher {
     if (found.length > plan.most) return () => this.fail(tooManyRows(plan.most));
     const rows = found.map(rowOf);
     const difference = this.#known.compareAll(rows);
+    const beginnings: Beginnings = {
+      snapshot: [{ kind: 'snapshot', rows }],
+      reset: [{ kind: 'reset', rows }],
+      state: difference.state,
+    };
     const welcomes = await Promise.all(
-      joining.map((joiner) => this.#welcome(plan, reading, joiner, rows, difference)),
+      joining.map((joiner) => this.#welcome(plan, reading, joiner, beginnings)),
     );
     return () => {
       this.#tell(plan, reading.position, difference);
       const bookmark = this.#bookmark(plan, reading.position);
+      // one for all who begin alike, so that it is made text once
+      const batches = new Map(welcomes.map((events) => [events, { events, bookmark }] as const));
       joining.forEach((joiner, index) => {
+        const batch = batches.get(welcomes[index] ?? NOTHING);
         // gone meanwhile
-        if (!this.#joining.delete(joiner)) return;
+        if (!this.#joining.delete(joiner) || batch === undefined) return;
         this.#members.add(joiner.sink);
-        joiner.sink.send({ events: welcomes[index] ?? [], bookmark });
+        joiner.sink.send(batch);
         this.#expectant.push(joiner);
       });
       if (this.#state === 'live') this.#confirm();
@@ -252,13 +263,12 @@ export class LiveGroup implements Watcher {
     plan: LivePlan,
     reading: Reading,
     { resume }: Joiner,
-    rows: readonly LiveRow[],
-    difference: WholeDifference,
+    { snapshot, reset, state }: Beginnings,
   ): Promise<readonly LiveEvent[]> {
-    if (resume === null) return [{ kind: 'snapshot', rows }];
-    if (resume !== 'unknown' && resume.state === difference.state()) return [];
-    const missed = resume === 'unknown' ? null : await this.#missed(plan, reading, resume);
-    return missed ?? [{ kind: 'reset', rows }];
+    if (resume === null) return snapshot;
+    if (resume === 'unknown') return reset;
+    if (resume.state === state()) return NOTHING;
+    return (await this.#missed(plan, reading, resume)) ?? reset;
   }
 
   /**
@@ -277,7 +287,8 @@ export class LiveGroup implements Watcher {
     const events = found.flatMap(({ key, row }) =>
       row === null ? [] : [{ kind: 'update' as const, key, row }],
     );
-    return events.length < found.length ? null : events;
+    // where nothing is said to have changed, and the rows are others, something has that nobody knows of
+    return events.length === 0 || events.length < found.length ? null : events;
   }
 
   #tell(plan: LivePlan, position: Position, { events, accept }: Difference): void {

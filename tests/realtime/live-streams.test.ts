@@ -150,6 +150,25 @@ describe('a client that comes back with Last-Event-ID', () => {
     expect(filtered.rows()).toEqual([]);
   });
 
+  test('is told all where policies have come to bind it, though no row has changed', async () => {
+    const own = await createDatabase(FIXTURE);
+    const other = await startApi(own);
+    onTestFinished(async () => {
+      await other.close();
+      await own.close();
+    });
+    await own.query('insert into items values (1)');
+    const one = await follow(other, '/items');
+    await one.next();
+    one.leave();
+    await expect.poll(() => one.isClosed()).toBe(true);
+    await own.query('drop event trigger aura_capture; alter table items enable row level security');
+    const again = await follow(other, '/items', { lastId: one.lastId(), state: one.state() });
+    expect(await again.next()).toEqual(['reset']);
+    expect(again.rows()).toEqual([]);
+    again.leave();
+  });
+
   test('goes on with a new token of the same person', async () => {
     const claims = { role: 'authenticated', sub: 'ada', iat: 1 };
     await run(`insert into mine values (1, 'ada')`);
