@@ -130,10 +130,15 @@ export class LiveGroup implements Watcher {
     else if (this.#state === 'live') this.#keeper.feed.attend(this);
   }
 
-  /** Somebody has gone. */
+  /** Somebody has gone; whoever has not been admitted yet is told to look for another group. */
   dismiss(sink: LiveSink): void {
     this.#members.delete(sink);
-    for (const joiner of this.#joining) if (joiner.sink === sink) this.#joining.delete(joiner);
+    for (const joiner of [...this.#joining, ...this.#expectant]) {
+      if (joiner.sink !== sink) continue;
+      this.#joining.delete(joiner);
+      joiner.refused(new ScatteredError());
+    }
+    this.#expectant = this.#expectant.filter((joiner) => joiner.sink !== sink);
     if (this.#members.size + this.#joining.size === 0 && this.#state === 'live') this.#finish();
   }
 

@@ -59,6 +59,8 @@ function timeLeft({ identity: { claims } }: LiveQuery): number | null {
 class Member implements LiveSink {
   query: LiveQuery;
   group: LiveGroup | null = null;
+  /** It has been sent what it begins with; until then it looks for a group by itself. */
+  isAdmitted = false;
   readonly #sink: LiveSink;
   readonly #left: (member: Member) => void;
   #expiry: NodeJS.Timeout | undefined;
@@ -200,6 +202,7 @@ class LiveQueries implements Live, GroupKeeper {
   scattered(members: readonly LiveSink[]): void {
     for (const member of members) {
       if (member instanceof Member) {
+        member.isAdmitted = false;
         this.#admit(member, 'unknown').catch((error: unknown) => member.end(asEnd(error)));
       }
     }
@@ -211,16 +214,21 @@ class LiveQueries implements Live, GroupKeeper {
       const identity = await authenticate(query.credentials);
       if (identity.role === query.identity.role && identity.claimsText === query.identity.claimsText) return;
       member.query = { ...query, identity };
+      const { isAdmitted } = member;
+      member.isAdmitted = false;
       member.group?.dismiss(member);
-      await this.#admit(member, 'unknown');
+      if (isAdmitted) await this.#admit(member, 'unknown');
     } catch (error) {
       member.end(asEnd(error));
     }
   }
 
   async #admit(member: Member, resume: Bookmark | 'unknown' | null): Promise<void> {
-    const plan = await this.#plan(member.query);
+    const { query } = member;
+    const plan = await this.#plan(query);
     if (member.isGone) return;
+    // it has come to be somebody else meanwhile
+    if (member.query !== query) return this.#admit(member, resume);
     let group = this.#groups.get(plan.group);
     if (group === undefined) {
       group = new LiveGroup(plan, this);
@@ -233,6 +241,7 @@ class LiveQueries implements Live, GroupKeeper {
       await new Promise<void>((admitted, refused) => {
         joined.admit({ sink: member, resume, admitted, refused });
       });
+      member.isAdmitted = true;
     } catch (error) {
       if (!(error instanceof ScatteredError)) throw error;
       await this.#admit(member, resume);
