@@ -9,7 +9,14 @@ import { decodeCost } from '../execute/result.ts';
 import type { Bookmark } from './bookmark.ts';
 import { printBookmark } from './bookmark.ts';
 import type { Feed, Round, Since, Watcher } from './feed.ts';
-import { type Difference, type FoundRow, KnownRows, type LiveEvent, type LiveRow } from './known-rows.ts';
+import {
+  type Difference,
+  type FoundRow,
+  KnownRows,
+  type LiveEvent,
+  type LiveRow,
+  type WholeDifference,
+} from './known-rows.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { Change, Oid } from './log.ts';
 import type { Position } from './position.ts';
@@ -89,8 +96,8 @@ function keysOf(changes: readonly Change[]): string | null {
 interface Beginnings {
   readonly snapshot: readonly LiveEvent[];
   readonly reset: readonly LiveEvent[];
-  /** Of the rows as they are now. */
-  readonly state: () => string;
+  /** From what was known to the rows as they are now. */
+  readonly difference: WholeDifference;
 }
 
 const NOTHING: readonly LiveEvent[] = [];
@@ -222,7 +229,7 @@ export class LiveGroup implements Watcher {
     const beginnings: Beginnings = {
       snapshot: [{ kind: 'snapshot', rows }],
       reset: [{ kind: 'reset', rows }],
-      state: difference.state,
+      difference,
     };
     const welcomes = await Promise.all(
       joining.map((joiner) => this.#welcome(plan, reading, joiner, beginnings)),
@@ -268,19 +275,24 @@ export class LiveGroup implements Watcher {
     plan: LivePlan,
     reading: Reading,
     { resume }: Joiner,
-    { snapshot, reset, state }: Beginnings,
+    { snapshot, reset, difference }: Beginnings,
   ): Promise<readonly LiveEvent[]> {
     if (resume === null) return snapshot;
     if (resume === 'unknown') return reset;
-    if (resume.state === state()) return NOTHING;
-    return (await this.#missed(plan, reading, resume)) ?? reset;
+    if (resume.state === difference.state()) return NOTHING;
+    return (await this.#missed(plan, reading, resume, difference)) ?? reset;
   }
 
   /**
    * What somebody has missed since a bookmark; null where that cannot be said row by row. Of a row that is not there
    * now nobody knows whether it ever was for this follower, who then is told all rows instead of its key.
    */
-  async #missed(plan: LivePlan, reading: Reading, resume: Bookmark): Promise<readonly LiveEvent[] | null> {
+  async #missed(
+    plan: LivePlan,
+    reading: Reading,
+    resume: Bookmark,
+    difference: WholeDifference,
+  ): Promise<readonly LiveEvent[] | null> {
     if (plan.isWindow || plan.dependence.isOpaque || resume.query !== plan.name) return null;
     const log = await reading.since(resume.position, this.relations);
     if (!log.isCompleteSince(resume.position)) return null;
@@ -289,11 +301,14 @@ export class LiveGroup implements Watcher {
     if (keys === null) return null;
     const { rows } = await reading.run(plan.task('keyed', keys));
     const found = rows.map(foundOf);
-    const events = found.flatMap(({ key, row }) =>
-      row === null ? [] : [{ kind: 'update' as const, key, row }],
-    );
+    const there = found.flatMap(({ key, row }) => (row === null ? [] : [{ key, row }]));
+    // what it has is what there is but for these: then they are all that it has missed
+    if (there.length > 0 && resume.state === difference.stateWithout(there)) {
+      return there.map((row) => ({ kind: 'insert', ...row }));
+    }
     // where nothing is said to have changed, and the rows are others, something has that nobody knows of
-    return events.length === 0 || events.length < found.length ? null : events;
+    if (there.length === 0 || there.length < found.length) return null;
+    return there.map((row) => ({ kind: 'update', ...row }));
   }
 
   #tell(plan: LivePlan, position: Position, { events, accept }: Difference): void {
