@@ -150,6 +150,9 @@ export interface AppOptions {
   readonly docsKey: string | null;
 }
 
+const renderJson = (catalog: Catalog | null): string | null =>
+  catalog && JSON.stringify(renderCatalog(catalog));
+
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */
 export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
   // the log and the metrics read what they in turn are told of: readers are added when both are there
@@ -191,10 +194,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
   // keys, policies, columns and roles may be others now
-  holder.subscribe(() => {
-    void live.recheck();
-    feed.resync();
-  });
+  holder.subscribe(() => void live.recheck());
+  holder.subscribe(() => feed.resync());
   const rest = createRestServer(first.restPrefix, context);
   const graphql = first.graphqlEnabled
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
@@ -212,10 +213,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       ready: () => readiness({ isLive, holder, reloader, pool }),
       metrics,
       config,
-      catalogJson: () => {
-        const catalog = holder.current();
-        return catalog && JSON.stringify(renderCatalog(catalog));
-      },
+      catalogJson: () => renderJson(holder.current()),
     },
     first.adminServerToken,
   );
