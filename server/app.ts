@@ -25,19 +25,19 @@ import { displayName } from './names.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
-import { createRequestId } from './observe/request-id.ts';
+import { createRequestId, type RequestId } from './observe/request-id.ts';
 import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createChannels } from './realtime/channels.ts';
-import { createFeed, type FeedOptions } from './realtime/feed.ts';
-import { createLive } from './realtime/live.ts';
+import { createFeed, type Feed, type FeedOptions } from './realtime/feed.ts';
+import { createLive, type Live } from './realtime/live.ts';
 import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RawRequest } from './request/raw.ts';
-import type { RestSettings, Scene } from './rest/context.ts';
+import type { RestContext, RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
@@ -90,6 +90,12 @@ const feedOptions = (config: Config): FeedOptions => ({
   most: config.realtimeMaxChanges,
   readTimeout: config.realtimeReadTimeout,
 });
+
+/** After a reload: keys, policies, columns and roles may be others than those that follow changes were told. */
+function readAnew(live: Live, feed: Feed): void {
+  void live.recheck();
+  feed.resync();
+}
 
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
@@ -150,8 +156,20 @@ export interface AppOptions {
   readonly docsKey: string | null;
 }
 
-const renderJson = (catalog: Catalog | null): string | null =>
-  catalog && JSON.stringify(renderCatalog(catalog));
+/** What answers requests, each below its own prefix; null = it is switched off. */
+const createServers = (
+  first: Config,
+  context: RestContext & { readonly requestId: RequestId },
+  feed: Feed,
+) => ({
+  rest: createRestServer(first.restPrefix, context),
+  graphql: first.graphqlEnabled
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
+    : null,
+  channels: first.realtimeEnabled
+    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    : null,
+});
 
 /** Makes the server's rooms under a configuration, which the database may add to at the start. */
 export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docsKey }: AppOptions): App {
@@ -193,16 +211,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   };
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
-  // keys, policies, columns and roles may be others now
-  holder.subscribe(() => void live.recheck());
-  holder.subscribe(() => feed.resync());
-  const rest = createRestServer(first.restPrefix, context);
-  const graphql = first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
-    : null;
-  const channels = first.realtimeEnabled
-    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
-    : null;
+  holder.subscribe(() => readAnew(live, feed));
+  const { rest, graphql, channels } = createServers(first, context, feed);
   const owners: readonly Direct[] = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
@@ -213,7 +223,10 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
       ready: () => readiness({ isLive, holder, reloader, pool }),
       metrics,
       config,
-      catalogJson: () => renderJson(holder.current()),
+      catalogJson: () => {
+        const catalog = holder.current();
+        return catalog && JSON.stringify(renderCatalog(catalog));
+      },
     },
     first.adminServerToken,
   );

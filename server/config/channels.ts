@@ -43,7 +43,7 @@ export const channelSettings = {
   }),
   'realtime-idle-timeout': ownSetting(integer(2, 3600, 'seconds'), 60, {
     description:
-      'After how long a connection is closed of which nothing is heard. Supabase\'s clients send a heartbeat every 25 seconds; after half of the time the server asks, too.',
+      "After how long a connection is closed of which nothing is heard. Supabase's clients send a heartbeat every 25 seconds; after half of the time the server asks, too.",
     reloadable: true,
   }),
   'realtime-keep-messages': ownSetting(integer(1, 31_536_000, 'seconds'), 259_200, {

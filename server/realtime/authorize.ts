@@ -7,7 +7,15 @@ import { randomUUID } from 'node:crypto';
 import type { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import type { Outcome, Row, Step } from '../execute/exchange.ts';
-import { begin, cleanUp, command, mayDoAnew, preludeOf, ROLLBACK, withLease } from '../execute/transaction.ts';
+import {
+  begin,
+  cleanUp,
+  command,
+  mayDoAnew,
+  preludeOf,
+  ROLLBACK,
+  withLease,
+} from '../execute/transaction.ts';
 import { ALL_AS_TEXT } from '../execute/wire.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestContext } from '../rest/context.ts';

@@ -186,7 +186,8 @@ class RelayBus implements Bus {
     } catch (error) {
       // who waits for the first time is told why, and the log with it
       if (since !== null) this.#options.observe({ kind: 'relay failed', error });
-      if (since === null) await this.#giveUp(error instanceof ApiError && error.code === '42501' ? notInstalled(error) : error);
+      if (since === null)
+        await this.#giveUp(error instanceof ApiError && error.code === '42501' ? notInstalled(error) : error);
       else setTimeout(() => this.#restart(), RETRY_MS).unref();
       return;
     }

@@ -47,7 +47,8 @@ export function filterQuery(filter: string): string {
     const at = part.indexOf('=');
     const column = part.slice(0, at).trim();
     const condition = part.slice(at + 1);
-    if (at < 0 || column === '' || condition === '') throw malformed(filter, 'A part has no column or no operator.');
+    if (at < 0 || column === '' || condition === '')
+      throw malformed(filter, 'A part has no column or no operator.');
     // quotes belong to the grammar of lists only; a name of the query string's own can be told apart in one, too
     const isInList = /(?:^|\.)"/.test(condition) || !isFilter(column);
     if (!isInList) return `${encodeURIComponent(column)}=${encodeURIComponent(condition)}`;

@@ -2,8 +2,8 @@
  * Those who follow a table under one role, with the same claims where these matter, filter and columns: what has
  * changed is read once for all of them, as they may see it, and written once for all who get the same message.
  *
- * A row that was inserted or updated is told as it is at the round's snapshot, if it is there and they may see it; one
- * that was deleted if its last image was one that they could see.
+ * A change is told if the row that it left, or for a deletion the row that it took away, is one that they may see under
+ * the policies and grants of the round's snapshot.
  */
 import { apiError } from '../errors/codes.ts';
 import type { ApiError } from '../errors/error.ts';
@@ -63,6 +63,9 @@ export const lost = (): ApiError =>
 
 const changedTable = (): ApiError =>
   apiError('AURA463', 'Another policy or another table decides now', { hint: 'Join again.' });
+
+/** Rows as JSON, by the change that they belong to. */
+type Records = ReadonlyMap<Change, string>;
 
 interface Waiting {
   readonly position: Position;
@@ -135,9 +138,11 @@ export class ChangeGroup implements Watcher {
     const changes = await this.#changesOf(round);
     if (changes === null) return () => this.fail(lost());
     const wanted = changes.filter((change) => change.operation !== 'reset' && this.#wants(change.operation));
-    const records = await this.#visible(plan, wanted, round);
-    const images = await this.#images(plan, wanted, round);
-    const events = wanted.flatMap((change) => eventOf(plan, change, records, images) ?? []);
+    const [records, before] = await Promise.all([
+      this.#records(plan, wanted, round),
+      this.#recordsBefore(plan, wanted, round),
+    ]);
+    const events = wanted.flatMap((change) => eventOf(plan, change, records, before) ?? []);
     const isReset = changes.some(({ operation }) => operation === 'reset');
     return () => this.#tell(plan, round.position, events, isReset);
   }
@@ -171,42 +176,42 @@ export class ChangeGroup implements Watcher {
     return log.isCompleteSince(round.from) ? newsSince(log.changes, round.from) : null;
   }
 
-  /** Records by key, of the rows that can be seen. */
-  async #visible(
-    plan: ChangePlan,
-    changes: readonly Change[],
-    round: Round,
-  ): Promise<ReadonlyMap<string, string>> {
-    const keys = new Set(
-      changes.flatMap(({ operation, key }) => (operation === 'delete' || key === null ? [] : [key])),
-    );
-    return this.#read(plan, 'visible', [...keys].map((key) => [key, key] as const), round);
+  /** The rows that changes left, or took away, of those that may be seen. */
+  async #records(plan: ChangePlan, changes: readonly Change[], round: Round): Promise<Records> {
+    if (plan.isComputed) {
+      const left = changes.filter(({ operation }) => operation !== 'delete');
+      const gone = changes.filter(({ operation }) => operation === 'delete');
+      const [present, images] = await Promise.all([
+        this.#read(plan, 'present', left, ({ key }) => key, round),
+        this.#read(plan, 'images', gone, ({ old }) => old, round),
+      ]);
+      return new Map([...present, ...images]);
+    }
+    const image = ({ operation, row, old }: Change): string | null => (operation === 'delete' ? old : row);
+    return this.#read(plan, 'images', changes, image, round);
   }
 
-  /** Records of old rows that could be seen, by the number of their change. */
-  async #images(
-    plan: ChangePlan,
-    changes: readonly Change[],
-    round: Round,
-  ): Promise<ReadonlyMap<Change, string>> {
-    const images = changes.flatMap((change) => (change.old === null ? [] : [[change, change.old] as const]));
-    return this.#read(plan, 'images', images, round);
+  /** Rows before they were updated, of those that may be seen. */
+  #recordsBefore(plan: ChangePlan, changes: readonly Change[], round: Round): Promise<Records> {
+    const updated = changes.filter(({ operation, old }) => operation === 'update' && old !== null);
+    return this.#read(plan, 'images', plan.isFull ? updated : [], ({ old }) => old, round);
   }
 
-  async #read<K>(
+  async #read(
     plan: ChangePlan,
     statement: keyof ChangedStatements,
-    items: readonly (readonly [name: K, text: string])[],
+    changes: readonly Change[],
+    textOf: (change: Change) => string | null,
     round: Round,
-  ): Promise<ReadonlyMap<K, string>> {
-    const found = new Map<K, string>();
-    for (let at = 0; at < items.length; at += MOST_ROWS) {
-      const part = items.slice(at, at + MOST_ROWS);
-      const list = `[${part.map(([, text]) => text).join(',')}]`;
+  ): Promise<Records> {
+    const found = new Map<Change, string>();
+    for (let at = 0; at < changes.length; at += MOST_ROWS) {
+      const part = changes.slice(at, at + MOST_ROWS);
+      const list = `[${part.map((change) => textOf(change) ?? 'null').join(',')}]`;
       const { rows } = await round.run(plan.task(statement, list));
       for (const [number, record] of rows) {
-        const item = part[Number(number?.toString()) - 1];
-        if (item && record) found.set(item[0], record.toString());
+        const change = part[Number(number?.toString()) - 1];
+        if (change && record) found.set(change, record.toString());
       }
     }
     return found;
@@ -243,18 +248,12 @@ export class ChangeGroup implements Watcher {
 }
 
 /** A change as those may hear of it who see these rows; null = they may not. */
-function eventOf(
-  plan: ChangePlan,
-  change: Change,
-  records: ReadonlyMap<string, string>,
-  images: ReadonlyMap<Change, string>,
-): ChangeEvent | null {
+function eventOf(plan: ChangePlan, change: Change, records: Records, before: Records): ChangeEvent | null {
   const { operation, key, transaction, at } = change;
-  if (operation === 'reset' || key === null) return null;
+  const record = records.get(change);
+  if (operation === 'reset' || key === null || record === undefined) return null;
   const type = TYPES[operation];
-  const record = operation === 'delete' ? null : records.get(key);
-  const image = images.get(change);
-  if (record === undefined || (operation === 'delete' && image === undefined)) return null;
+  const old = operation === 'delete' ? record : before.get(change);
   const { schema, name } = plan.spec.table;
   const parts = [
     `"schema":${JSON.stringify(schema)}`,
@@ -262,8 +261,8 @@ function eventOf(
     `"commit_timestamp":${JSON.stringify(at)}`,
     `"type":"${type}"`,
     `"columns":${plan.columns}`,
-    ...(record === null ? [] : [`"record":${record}`]),
-    ...(operation === 'insert' ? [] : [`"old_record":${plan.isFull && image !== undefined ? image : key}`]),
+    ...(operation === 'delete' ? [] : [`"record":${record}`]),
+    ...(operation === 'insert' ? [] : [`"old_record":${plan.isFull && old !== undefined ? old : key}`]),
     '"errors":null',
   ];
   return { type, name: `${transaction} ${plan.relation} ${type} ${key}`, data: `{${parts.join(',')}}` };

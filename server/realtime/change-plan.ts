@@ -17,6 +17,7 @@ import type { RestContext, Scene } from '../rest/context.ts';
 import { plannedOf, sessionFor, shapeOf } from '../rest/task.ts';
 import { noCatalog } from '../rest/unforeseen.ts';
 import { filterQuery } from './change-filter.ts';
+import { parsePolicies } from './change-policies.ts';
 import { dependenceOf } from './dependence.ts';
 import type { Oid } from './log.ts';
 import type { Binding } from './socket/join.ts';
@@ -39,12 +40,24 @@ export interface ChangePlan {
   /** Equal for those who can share one: they are told the same. */
   readonly group: string;
   readonly relation: Oid;
+  /** What the client names: a partition is not its root. */
+  readonly table: Oid;
+  /** Of the table, for reading: another text where they are others. */
+  readonly policies: string;
   /** Old rows are told as a whole, where they may be seen. */
   readonly isFull: boolean;
+  /** Images lack what is computed when a row is read: rows have to be read as they are now. */
+  readonly isComputed: boolean;
   /** `[{name, type}]`, the types by the names that PostgreSQL has for them inside: `int4`, `_text`. */
   readonly columns: string;
   /** The task of one of the statements, for a JSON array. */
   readonly task: (statement: keyof ChangedStatements, list: string) => Task;
+}
+
+/** Where it is known from what tables and their policies are. */
+export interface ChangeSources {
+  readonly tables: TableHolder;
+  readonly policiesOf: (ask: Ask, table: Oid) => Promise<string>;
 }
 
 /** AURA462: what cannot be followed. */
@@ -63,7 +76,11 @@ const TYPES = `select attname, typname
 const typesOf = (oid: Oid): Question => ({ text: TYPES, values: [String(oid)] });
 
 /** Those that are told: what is asked for, else what the role's grants let it read. */
-function columnsOf(catalog: Catalog, { identity, select }: ChangeSpec, relation: Relation): readonly string[] {
+function columnsOf(
+  catalog: Catalog,
+  { identity, select }: ChangeSpec,
+  relation: Relation,
+): readonly string[] {
   if (select !== null && select.length > 0) return [...new Set(select)];
   const access = columnAccessOf(catalog, identity.role);
   const readable = [...relation.columns.values()].filter((one) => access(relation, one).select);
@@ -83,7 +100,7 @@ function renderColumns(columns: readonly string[], rows: readonly TextRow[]): st
 /** Plans under the catalog and the settings of the moment. Throws ApiError for what cannot be followed. */
 export async function planChanges(
   context: RestContext,
-  tables: TableHolder,
+  { tables, policiesOf }: ChangeSources,
   spec: ChangeSpec,
   ask: Ask,
 ): Promise<ChangePlan> {
@@ -106,10 +123,21 @@ export async function planChanges(
     throw cannotFollow(`${displayName(called)} is no table.`);
   }
   const { plan } = planned;
-  const { root, isClaimsFree } = dependenceOf(catalog, await tables.of(catalog, ask), identity.role, plan.read);
+  const { root, isClaimsFree } = dependenceOf(
+    catalog,
+    await tables.of(catalog, ask),
+    identity.role,
+    plan.read,
+  );
   const columns = columnsOf(catalog, spec, relation);
-  const { policies } = relation;
-  const statements = renderChanged({ read: plan.read, key: root.key, columns, policies });
+  const isComputed = [...relation.columns.values()].some(({ generated }) => generated === 'virtual');
+  const policies = await policiesOf(ask, root.oid);
+  const statements = renderChanged({
+    read: plan.read,
+    key: root.key,
+    columns,
+    policies: isComputed ? null : parsePolicies(policies),
+  });
   const { config, preRequest } = settings;
   // where nobody's claims matter nobody's are told, so that none can come to matter unnoticed
   const isShared = isClaimsFree && preRequest === null;
@@ -121,13 +149,16 @@ export async function planChanges(
     config.realtimeReadTimeout * 1000,
   );
   const given = { slots: shape.slots, offset: 0, fill: null };
-  const values = bind(statements.visible.parameters, { ...given, body: null });
+  const values = bind(statements.present.parameters, { ...given, body: null });
   return {
     spec,
     under: { catalog, settings },
-    group: digest(statements.visible.text, values.map(String), session),
+    group: digest(statements.present.text, values.map(String), session),
     relation: root.root,
+    table: root.oid,
+    policies,
     isFull: root.isFull,
+    isComputed,
     columns: renderColumns(columns, await ask(typesOf(root.oid))),
     task: (statement, list) => ({
       session,
@@ -144,9 +175,18 @@ export async function planChanges(
   };
 }
 
-/** Whether the plan still holds. */
-export const isCurrent = ({ under }: ChangePlan, context: RestContext): boolean =>
-  under.catalog === context.catalog() && under.settings === context.settings();
+/** The plan where it still holds, else another one. Throws as `planChanges` does. */
+export async function renewPlan(
+  context: RestContext,
+  sources: ChangeSources,
+  plan: ChangePlan,
+  ask: Ask,
+): Promise<ChangePlan> {
+  const { catalog, settings } = plan.under;
+  const isCurrent = catalog === context.catalog() && settings === context.settings();
+  const policies = await sources.policiesOf(ask, plan.table);
+  return isCurrent && policies === plan.policies ? plan : planChanges(context, sources, plan.spec, ask);
+}
 
 const isAny = (called: string | null): boolean => called === null || called === '' || called === '*';
 
@@ -155,7 +195,7 @@ const isTable = ({ kind }: Relation): boolean => kind === 'table' || kind === 'p
 /** The tables that a binding names: one, or all of a schema, or of all schemas, whose changes are captured. */
 export async function tablesOf(
   context: RestContext,
-  tables: TableHolder,
+  { tables }: ChangeSources,
   { schema, table }: Binding,
   identity: Identity,
   ask: Ask,

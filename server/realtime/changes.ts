@@ -7,7 +7,8 @@ import type { ApiError } from '../errors/error.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestContext } from '../rest/context.ts';
 import { type ChangeEvent, ChangeGroup, type EventType, type Follower, lost } from './change-group.ts';
-import { type ChangePlan, isCurrent, planChanges, tablesOf } from './change-plan.ts';
+import { type ChangePlan, planChanges, renewPlan, tablesOf } from './change-plan.ts';
+import { createPolicyReader } from './change-policies.ts';
 import type { Beginning, Feed } from './feed.ts';
 import type { Frames } from './frames.ts';
 import { comparePositions, type Position } from './position.ts';
@@ -60,7 +61,10 @@ const MOST_HELD = 10_000;
 
 /** A number that a JavaScript client keeps whole. */
 const idOf = ({ event, schema, table, filter, select }: Binding): number =>
-  createHash('sha256').update(JSON.stringify([event, schema, table, filter, select])).digest().readUIntBE(0, 6);
+  createHash('sha256')
+    .update(JSON.stringify([event, schema, table, filter, select]))
+    .digest()
+    .readUIntBE(0, 6);
 
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -126,15 +130,62 @@ function idsFor(bindings: readonly BoundBinding[], type: EventType): string | nu
   return ids.length === 0 ? null : JSON.stringify(ids);
 }
 
+class ChannelSubscription implements Subscription {
+  readonly bindings: readonly BoundBinding[];
+  readonly #enter: (identity: Identity) => Promise<Membership>;
+  #current: Membership;
+  #isOver = false;
+
+  constructor(
+    bindings: readonly BoundBinding[],
+    first: Membership,
+    enter: (identity: Identity) => Promise<Membership>,
+  ) {
+    this.bindings = bindings;
+    this.#current = first;
+    this.#enter = enter;
+  }
+
+  begin(): void {
+    this.#current.outlet.open(NOTHING);
+  }
+
+  async become(identity: Identity): Promise<void> {
+    const before = this.#current;
+    const told = new Set<string>();
+    before.outlet.record(told);
+    const after = await this.#enter(identity);
+    const [latest] = after.positions.toSorted((one, another) => comparePositions(another, one));
+    try {
+      // what was committed before the new one had entered is told to the old one
+      if (latest) await Promise.all(before.groups.map((group) => group.reach(latest)));
+    } catch (error) {
+      after.leave();
+      throw error;
+    }
+    before.leave();
+    if (this.#isOver) {
+      after.leave();
+      return;
+    }
+    this.#current = after;
+    after.outlet.open(told);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#current.leave();
+  }
+}
+
 /** Makes what channels subscribe to. */
 export function createChanges(context: RestContext, feed: Feed): Changes {
-  const tables = createTableHolder();
+  const sources = { tables: createTableHolder(), policiesOf: createPolicyReader() };
   const groups = new Map<string, ChangeGroup>();
   const keeper = {
     feed,
     most: () => context.settings().config.realtimeMaxChanges,
-    planAnew: (plan: ChangePlan, { ask }: Pick<Beginning, 'ask'>) =>
-      isCurrent(plan, context) ? Promise.resolve(plan) : planChanges(context, tables, plan.spec, ask),
+    planAnew: (plan: ChangePlan, { ask }: Pick<Beginning, 'ask'>) => renewPlan(context, sources, plan, ask),
     ended: (group: ChangeGroup) => {
       if (groups.get(group.key) === group) groups.delete(group.key);
     },
@@ -149,10 +200,10 @@ export function createChanges(context: RestContext, feed: Feed): Changes {
       const byGroup = new Map<string, ChangePlan>();
       const plans = new Map<ChangePlan, BoundBinding[]>();
       for (const binding of bindings) {
-        for (const table of await tablesOf(context, tables, binding, identity, ask)) {
+        for (const table of await tablesOf(context, sources, binding, identity, ask)) {
           const { filter, select } = binding;
           const spec = { table, filter: filter === '' ? null : filter, select, identity };
-          const made = await planChanges(context, tables, spec, ask);
+          const made = await planChanges(context, sources, spec, ask);
           const known = byGroup.get(made.group) ?? made;
           byGroup.set(made.group, known);
           plans.set(known, [...(plans.get(known) ?? []), binding]);
@@ -160,7 +211,10 @@ export function createChanges(context: RestContext, feed: Feed): Changes {
       }
       // nothing is read: whether it may be, and whether columns and values are right
       await Promise.all(
-        [...plans.keys()].flatMap((made) => [run(made.task('visible', '[]')), run(made.task('images', '[]'))]),
+        [...plans.keys()].flatMap((made) => [
+          run(made.task('present', '[]')),
+          run(made.task('images', '[]')),
+        ]),
       );
       return { plans, position };
     });
@@ -204,41 +258,8 @@ export function createChanges(context: RestContext, feed: Feed): Changes {
   return {
     subscribe: async (identity, asked, subscriber) => {
       const bindings = asked.map((binding) => ({ ...binding, id: idOf(binding) }));
-      let hasBegun = false;
-      let isOver = false;
-      let current = await enter(identity, bindings, subscriber);
-      return {
-        bindings,
-        begin: () => {
-          hasBegun = true;
-          current.outlet.open(NOTHING);
-        },
-        become: async (other) => {
-          if (isOver || !hasBegun) return;
-          const before = current;
-          const told = new Set<string>();
-          before.outlet.record(told);
-          const after = await enter(other, bindings, subscriber);
-          const [latest] = after.positions.toSorted((one, another) => comparePositions(another, one));
-          try {
-            if (latest) await Promise.all(before.groups.map((group) => group.reach(latest)));
-          } catch (error) {
-            after.leave();
-            throw error;
-          }
-          if (isOver) {
-            after.leave();
-            return;
-          }
-          before.leave();
-          current = after;
-          after.outlet.open(told);
-        },
-        end: () => {
-          isOver = true;
-          current.leave();
-        },
-      };
+      const enterAs = (other: Identity): Promise<Membership> => enter(other, bindings, subscriber);
+      return new ChannelSubscription(bindings, await enterAs(identity), enterAs);
     },
   };
 }

@@ -417,7 +417,13 @@ class ChangeFeed implements Feed {
     entry.isStale = false;
     entry.isAttending = false;
     try {
-      const tell = await watcher.follow({ ...reading, changes, isComplete, from: since, position: log.position });
+      const tell = await watcher.follow({
+        ...reading,
+        changes,
+        isComplete,
+        from: since,
+        position: log.position,
+      });
       if (this.#entries.get(watcher) === entry) {
         // asked for meanwhile
         const { isStale: isStaleAgain, isAttending: isAttendingAgain } = entry;

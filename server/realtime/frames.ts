@@ -1,17 +1,11 @@
 /**
  * What many connections get alike: written once for each version of the protocol, however many there are.
  */
-import { encodeBroadcast, encodeText, type Version } from './socket/protocol.ts';
+import { encodeBroadcast, encodeText, frameOf, type Version } from './socket/protocol.ts';
 
-/** The bytes of a frame, and whether it is a binary one. */
-export interface Frame {
-  readonly bytes: Buffer;
-  readonly binary: boolean;
-}
-
-/** A message to all members of a topic; null = the version cannot express it. */
+/** A message to all members of a topic, as the bytes that go out; null = the version cannot express it. */
 export interface Frames {
-  readonly of: (version: Version) => Frame | null;
+  readonly of: (version: Version) => Buffer | null;
 }
 
 /** What reaches a channel: its topic has no `realtime:` in front. */
@@ -31,8 +25,8 @@ export interface Broadcast {
 /** The topic as it is on the wire. */
 export const wireTopic = (topic: string): string => `realtime:${topic}`;
 
-function once(make: (version: Version) => Frame | null): Frames {
-  const made = new Map<Version, Frame | null>();
+function once(make: (version: Version) => Buffer | null): Frames {
+  const made = new Map<Version, Buffer | null>();
   return {
     of: (version) => {
       let frame = made.get(version);
@@ -49,7 +43,7 @@ function once(make: (version: Version) => Frame | null): Frames {
 export const pushFrames = (topic: string, event: string, payload: string): Frames =>
   once((version) => {
     const message = { joinRef: null, ref: null, topic: wireTopic(topic), event, payload };
-    return { bytes: Buffer.from(encodeText(version, message)), binary: false };
+    return frameOf(encodeText(version, message));
   });
 
 function metaOf({ id, replayed }: Broadcast): string {
@@ -64,7 +58,7 @@ export function broadcastFrames(broadcast: Broadcast): Frames {
   return once((version) => {
     if (version === '2.0.0' && whole === null) {
       const bytes = encodeBroadcast(wireTopic(topic), event, meta, payload);
-      if (bytes !== null) return { bytes, binary: true };
+      if (bytes !== null) return frameOf(bytes);
     }
     // texts cannot hold bytes
     if (typeof payload !== 'string') return null;
@@ -72,6 +66,6 @@ export function broadcastFrames(broadcast: Broadcast): Frames {
       whole ??
       `{"type":"broadcast","event":${JSON.stringify(event)},"payload":${payload}${meta === '' ? '' : `,"meta":${meta}`}}`;
     const message = { joinRef: null, ref: null, topic: wireTopic(topic), event: 'broadcast', payload: text };
-    return { bytes: Buffer.from(encodeText(version, message)), binary: false };
+    return frameOf(encodeText(version, message));
   });
 }

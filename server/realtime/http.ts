@@ -19,7 +19,7 @@ import { asApiError } from '../rest/unforeseen.ts';
 import type { Broadcast } from './frames.ts';
 import { relayEntry } from './relay-entry.ts';
 import type { ChannelContext } from './socket/context.ts';
-import { isStorable } from './socket/connection.ts';
+import { isStorable } from './socket/protocol.ts';
 
 const message = z.object({
   topic: z.string().min(1).refine(isStorable),

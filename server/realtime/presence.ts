@@ -125,6 +125,8 @@ export class Presence {
   /** All members have to be told of again. */
   #mustTellAll = false;
   #hasWritten = false;
+  /** Members of this process of whose going it knows already, and the others are being told. */
+  readonly #gone = new Set<string>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -136,7 +138,14 @@ export class Presence {
     let copy = this.#copies.get(key);
     if (!copy) {
       const { topic, private: isPrivate } = place;
-      copy = { topic, private: isPrivate, state: new Map(), watching: new Set(), waiting: [], loaded: Promise.resolve() };
+      copy = {
+        topic,
+        private: isPrivate,
+        state: new Map(),
+        watching: new Set(),
+        waiting: [],
+        loaded: Promise.resolve(),
+      };
       this.#copies.set(key, copy);
       copy.loaded = this.#load([copy]);
     }
@@ -190,6 +199,11 @@ export class Presence {
 
   /** Takes what processes tell. */
   hear(changes: readonly PresenceChange[]): void {
+    for (const { left } of changes) if (left !== undefined) this.#gone.delete(left);
+    this.#take(changes);
+  }
+
+  #take(changes: readonly PresenceChange[]): void {
     const byCopy = new Map<Copy, PresenceChange[]>();
     for (const change of changes) {
       const copy = this.#copies.get(keyOf(change.topic, change.private));
@@ -203,6 +217,7 @@ export class Presence {
   /** Compares all copies with the table, since messages may have been missed. */
   async reload(): Promise<void> {
     const copies = [...this.#copies.values()];
+    this.#gone.clear();
     for (const copy of copies) copy.waiting ??= [];
     while (!this.#closed) {
       try {
@@ -229,7 +244,8 @@ export class Presence {
 
   async #load(copies: readonly Copy[]): Promise<void> {
     if (copies.length === 0) return;
-    const text = 'select topic, private, key, ref, payload from realtime.present_in($1::text[], $2::boolean[])';
+    const text =
+      'select topic, private, key, ref, payload from realtime.present_in($1::text[], $2::boolean[])';
     const values = [copies.map(({ topic }) => topic), copies.map((copy) => String(copy.private))];
     // what waits until it is read stays in its order behind it
     const [rows = []] = await ask(this.#options.pool, [{ text, values }]);
@@ -271,7 +287,7 @@ export class Presence {
         if (said !== undefined && take(joins, key, left) === undefined) put(leaves, key, left, said);
       }
       if (ref === undefined || payload === undefined) continue;
-      if (copy.state.get(key)?.get(ref) !== undefined) continue;
+      if (copy.state.get(key)?.get(ref) !== undefined || this.#gone.has(ref)) continue;
       put(copy.state, key, ref, payload);
       put(joins, key, ref, payload);
     }
@@ -338,6 +354,9 @@ export class Presence {
     ]);
     const isNew = answer?.[0]?.[0] === 't';
     if (isNew && this.#own.size > rows.length) this.#mustTellAll = true;
+    // here it is known before whoever asked is answered; what is heard of it later says nothing new
+    for (const { change } of batch) if (change.left !== undefined) this.#gone.add(change.left);
+    this.#take(batch.map(({ change }) => change));
   }
 
   /** Tells of all members of this process, who were taken for dead. */

@@ -38,7 +38,13 @@ export type RelayEntry =
 /** A broadcast as it is told. */
 export function relayEntry({ topic, private: isPrivate, event, payload, whole }: Broadcast): string {
   const content = typeof payload === 'string' ? { payload } : { bytes: payload.toString('base64') };
-  return JSON.stringify({ topic, private: isPrivate, event, ...content, ...(whole === null ? {} : { whole }) });
+  return JSON.stringify({
+    topic,
+    private: isPrivate,
+    event,
+    ...content,
+    ...(whole === null ? {} : { whole }),
+  });
 }
 
 const bytesOf = (text: string): Buffer =>

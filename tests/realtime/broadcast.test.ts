@@ -22,7 +22,14 @@ const broadcasts = ({ heard }: Client): unknown[] =>
 const shout = (payload: unknown) => ({ type: 'broadcast', event: 'shout', payload });
 
 /** A binary frame of a broadcast, as clients of serializer 2.0.0 write it. */
-function pushFrame(joinRef: string, ref: string, topic: string, event: string, encoding: number, payload: Buffer): Buffer {
+function pushFrame(
+  joinRef: string,
+  ref: string,
+  topic: string,
+  event: string,
+  encoding: number,
+  payload: Buffer,
+): Buffer {
   const parts = [joinRef, ref, topic, event, ''].map((text) => Buffer.from(text));
   return Buffer.concat([Buffer.from([3, ...parts.map(({ length }) => length), encoding]), ...parts, payload]);
 }
@@ -35,11 +42,17 @@ describe('between members', () => {
       connect(other),
       connect(one),
     ]);
-    for (const client of [sender, near, far]) expect(await client.join(TOPIC)).toMatchObject({ status: 'ok' });
+    for (const client of [sender, near, far])
+      expect(await client.join(TOPIC)).toMatchObject({ status: 'ok' });
     await stranger.join('realtime:elsewhere');
     for (let number = 1; number <= 20; number += 1) sender.push(TOPIC, 'broadcast', shout({ number }));
-    const last = ({ event, payload }: { event: string; payload: { payload?: { number?: number } } }): boolean =>
-      event === 'broadcast' && payload.payload?.number === 20;
+    const last = ({
+      event,
+      payload,
+    }: {
+      event: string;
+      payload: { payload?: { number?: number } };
+    }): boolean => event === 'broadcast' && payload.payload?.number === 20;
     await Promise.all([near.until(last), far.until(last)]);
     const all = Array.from({ length: 20 }, (_, index) => ({ number: index + 1 }));
     expect(broadcasts(near)).toEqual(all);
@@ -74,7 +87,10 @@ describe('between members', () => {
       await client.until(({ payload }) => payload.payload?.n !== undefined);
       expect(broadcasts(client)[0]).toEqual(bytes);
       expect(client.frames.at(-1)?.toString()).toContain('{"n": 12345678901234567890}');
-      expect(client.heard.at(-1)).toMatchObject({ topic, payload: { event: 'ereignis ü', type: 'broadcast' } });
+      expect(client.heard.at(-1)).toMatchObject({
+        topic,
+        payload: { event: 'ereignis ü', type: 'broadcast' },
+      });
     }
     // texts cannot hold bytes
     await old.until(({ event }) => event === 'broadcast');
@@ -157,7 +173,14 @@ describe('by HTTP', () => {
     ['no list', '', { messages: 1 }, {}, 422, 'AURA453'],
     ['no topic', '', { messages: [{ event: 'a', payload: 1 }] }, {}, 422, 'AURA453'],
     ['NUL in a topic', '', { messages: [{ topic: 'a\0', event: 'a', payload: 1 }] }, {}, 422, 'AURA453'],
-    ['too many messages', '', { messages: Array(101).fill({ topic: 't', event: 'e', payload: 1 }) }, {}, 429, 'AURA452'],
+    [
+      'too many messages',
+      '',
+      { messages: Array(101).fill({ topic: 't', event: 'e', payload: 1 }) },
+      {},
+      429,
+      'AURA452',
+    ],
     ['a large message', '/t/events/e', { a: 'x'.repeat(262_144) }, {}, 413, 'AURA454'],
     ['text', '/t/events/e', 'hello', { 'Content-Type': 'text/plain' }, 415, 'AURA461'],
     ['a wrong key', '', { messages: [] }, { apikey: 'eyJhbGciOiJIUzI1NiJ9.e30.x' }, 401, 'PGRST301'],
@@ -172,7 +195,9 @@ describe('by HTTP', () => {
   test('other methods and paths are refused, and browsers are answered', async () => {
     const url = `${one.origin}/realtime/v1`;
     const headers = { apikey: tokenFor('anon') };
-    expect((await fetch(`${url}/api/broadcast`, { method: 'PUT', headers, body: '{"messages":[]}' })).status).toBe(405);
+    expect(
+      (await fetch(`${url}/api/broadcast`, { method: 'PUT', headers, body: '{"messages":[]}' })).status,
+    ).toBe(405);
     expect((await fetch(`${url}/websocket`, { headers })).status).toBe(426);
     const preflight = await fetch(`${url}/api/broadcast`, {
       method: 'OPTIONS',
@@ -203,7 +228,9 @@ describe('from SQL', () => {
   test('what is private does not reach the public channel of the name', async () => {
     const client = await connect(one);
     await client.join('realtime:sql');
-    await database.query(`select realtime.send('{}', 'private', 'sql', true); select realtime.send('{}', 'public', 'sql', false)`);
+    await database.query(
+      `select realtime.send('{}', 'private', 'sql', true); select realtime.send('{}', 'public', 'sql', false)`,
+    );
     await client.until(({ payload }) => payload.event === 'public');
     expect(broadcasts(client)).toHaveLength(1);
   });

@@ -65,7 +65,13 @@ function decode(version: string, frame: string | Buffer): Heard {
     const rest = frame.subarray(at);
     const payload = encoding === 1 ? JSON.parse(rest.toString()) : rest;
     const more = meta === '' ? {} : { meta: JSON.parse(meta) };
-    return { joinRef: null, ref: null, topic, event: 'broadcast', payload: { type: 'broadcast', event, payload, ...more } };
+    return {
+      joinRef: null,
+      ref: null,
+      topic,
+      event: 'broadcast',
+      payload: { type: 'broadcast', event, payload, ...more },
+    };
   }
   const value = JSON.parse(frame);
   if (version === '1.0.0') return { joinRef: null, ...value };
@@ -107,7 +113,9 @@ export async function connect(
   const write = (joinRef: string | null, ref: string, topic: string, event: string, payload: unknown): void =>
     socket.send(
       JSON.stringify(
-        version === '2.0.0' ? [joinRef, ref, topic, event, payload] : { topic, event, payload, ref, join_ref: joinRef },
+        version === '2.0.0'
+          ? [joinRef, ref, topic, event, payload]
+          : { topic, event, payload, ref, join_ref: joinRef },
       ),
     );
   const until: Client['until'] = (holds, what = 'a message') =>
@@ -127,14 +135,18 @@ export async function connect(
       look();
     });
   const answered = async (ref: string) =>
-    (await until((message) => message.event === 'phx_reply' && message.ref === ref, `the answer to ${ref}`)).payload;
+    (await until((message) => message.event === 'phx_reply' && message.ref === ref, `the answer to ${ref}`))
+      .payload;
   return {
     socket,
     heard,
     frames,
     closed,
     until,
-    send: (message) => socket.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message)),
+    send: (message) =>
+      socket.send(
+        typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message),
+      ),
     call: (topic, event, payload = {}, joinRef = joined.get(topic)) => {
       const ref = nextRef();
       write(joinRef ?? null, ref, topic, event, payload);

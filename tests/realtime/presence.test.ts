@@ -80,7 +80,9 @@ test('a change of what one says is one difference, and saying it again is none',
   await track(ann, topic, { x: 2 });
   await track(ann, topic, { x: 3 });
   await bob.until(({ payload }) => payload.joins?.ann?.metas[0]?.x === 3);
-  const differences = bob.heard.filter(({ event }) => event === 'presence_diff').map(({ payload }) => payload);
+  const differences = bob.heard
+    .filter(({ event }) => event === 'presence_diff')
+    .map(({ payload }) => payload);
   expect(differences.map(({ joins, leaves }) => [joins.ann?.metas[0].x, leaves.ann?.metas[0].x])).toEqual([
     [1, undefined],
     [2, 1],

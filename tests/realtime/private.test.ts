@@ -47,7 +47,9 @@ describe('joining', () => {
     expect(await member.join(ROOM, PRIVATE)).toMatchObject({ status: 'ok' });
     const refused = {
       status: 'error',
-      response: { reason: 'Unauthorized: You do not have permissions to read from this Channel topic: room:a' },
+      response: {
+        reason: 'Unauthorized: You do not have permissions to read from this Channel topic: room:a',
+      },
     };
     expect(await stranger.join(ROOM, PRIVATE)).toEqual(refused);
     expect(await anonymous.join(ROOM, PRIVATE)).toEqual(refused);
@@ -57,11 +59,15 @@ describe('joining', () => {
 
   test('a token of the join counts, and not that of the connection', async () => {
     const client = await connect(one);
-    expect(await client.join(ROOM, PRIVATE, { access_token: tokenFor(MEMBER) })).toMatchObject({ status: 'ok' });
-    expect(await client.join('realtime:x', {}, { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' })).toMatchObject({
-      status: 'error',
-      response: { reason: expect.stringMatching(/^InvalidJWTToken: /) },
+    expect(await client.join(ROOM, PRIVATE, { access_token: tokenFor(MEMBER) })).toMatchObject({
+      status: 'ok',
     });
+    expect(await client.join('realtime:x', {}, { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' })).toMatchObject(
+      {
+        status: 'error',
+        response: { reason: expect.stringMatching(/^InvalidJWTToken: /) },
+      },
+    );
   });
 
   test('private and public channels of one name are two', async () => {
@@ -89,7 +95,10 @@ describe('joining', () => {
         body: '{}',
         headers: { apikey: tokenFor('anon'), 'Content-Type': 'application/json' },
       });
-      expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code: 'AURA458' })]);
+      expect([answer.status, await answer.json()]).toEqual([
+        403,
+        expect.objectContaining({ code: 'AURA458' }),
+      ]);
     } finally {
       await api.close();
     }
@@ -111,7 +120,8 @@ describe('sending', () => {
       connect(one, { as: MEMBER }),
       connect(one, { as: { role: 'authenticated' } }),
     ]);
-    for (const client of [listener, other]) expect(await client.join('realtime:lobby', PRIVATE)).toMatchObject({ status: 'ok' });
+    for (const client of [listener, other])
+      expect(await client.join('realtime:lobby', PRIVATE)).toMatchObject({ status: 'ok' });
     expect(await listener.call('realtime:lobby', 'broadcast', shout('x'))).toEqual({
       status: 'error',
       response: { reason: 'Unauthorized: You do not have permissions to write to this Channel topic: lobby' },
@@ -124,12 +134,18 @@ describe('sending', () => {
     const client = await connect(one, { as: { ...MEMBER, only: 'presence' } });
     await client.join(ROOM, { ...PRIVATE, presence: { enabled: true } });
     expect(await client.call(ROOM, 'broadcast', shout('x'))).toMatchObject({ status: 'error' });
-    expect(await client.call(ROOM, 'presence', { event: 'track', payload: {} })).toMatchObject({ status: 'ok' });
+    expect(await client.call(ROOM, 'presence', { event: 'track', payload: {} })).toMatchObject({
+      status: 'ok',
+    });
     const watcher = await connect(one, { as: { role: 'authenticated' } });
-    expect(await watcher.join('realtime:lobby', { ...PRIVATE, presence: { enabled: true } })).toMatchObject({ status: 'ok' });
+    expect(await watcher.join('realtime:lobby', { ...PRIVATE, presence: { enabled: true } })).toMatchObject({
+      status: 'ok',
+    });
     await aMoment();
     expect(watcher.heard.map(({ event }) => event)).toEqual(['phx_reply']);
-    expect(await watcher.join('realtime:present', { ...PRIVATE, presence: { enabled: true } })).toMatchObject({ status: 'ok' });
+    expect(await watcher.join('realtime:present', { ...PRIVATE, presence: { enabled: true } })).toMatchObject(
+      { status: 'ok' },
+    );
     await watcher.until(({ event }) => event === 'presence_state');
     await database.query(`select realtime.send('{}', 'x', 'present')`);
     await aMoment();
@@ -143,7 +159,9 @@ describe('sending', () => {
       fetch(`${one.origin}/realtime/v1/api/broadcast`, {
         method: 'POST',
         headers: { Authorization: `Bearer ${tokenFor(as)}`, 'Content-Type': 'application/json' },
-        body: JSON.stringify({ messages: [{ topic: 'room:a', event: 'e', payload: { by: as['room'] }, private: true }] }),
+        body: JSON.stringify({
+          messages: [{ topic: 'room:a', event: 'e', payload: { by: as['room'] }, private: true }],
+        }),
       });
     expect((await send({ role: 'authenticated', room: 'b' })).status).toBe(403);
     expect((await send(MEMBER)).status).toBe(202);
@@ -173,7 +191,13 @@ describe('sending', () => {
     for (const client of [near, far]) {
       await client.until(({ payload }) => payload.event === 'DELETE');
       expect(shouted(client)).toMatchObject([
-        { operation: 'INSERT', table: 'notes', schema: 'public', record: { id: 1, room: 'a' }, old_record: null },
+        {
+          operation: 'INSERT',
+          table: 'notes',
+          schema: 'public',
+          record: { id: 1, room: 'a' },
+          old_record: null,
+        },
         { operation: 'UPDATE', record: { id: 2 }, old_record: { id: 1 } },
         { operation: 'DELETE', record: null, old_record: { id: 2 } },
       ]);
@@ -241,9 +265,16 @@ describe('tokens', () => {
     const token = tokenFor({ ...MEMBER, exp: inSeconds(2 - LEEWAY) });
     expect(await client.join(ROOM, PRIVATE, { access_token: token })).toMatchObject({ status: 'ok' });
     const { payload } = await client.until(ended);
-    expect(payload).toEqual({ extension: 'system', status: 'error', message: 'Token has expired', channel: 'room:a' });
+    expect(payload).toEqual({
+      extension: 'system',
+      status: 'error',
+      message: 'Token has expired',
+      channel: 'room:a',
+    });
     await client.until(({ event, topic }) => event === 'phx_close' && topic === ROOM);
-    expect(await client.call(ROOM, 'broadcast', shout(1))).toMatchObject({ response: { reason: 'unmatched topic' } });
+    expect(await client.call(ROOM, 'broadcast', shout(1))).toMatchObject({
+      response: { reason: 'unmatched topic' },
+    });
     expect(client.heard.some(({ event, topic }) => event === 'phx_close' && topic !== ROOM)).toBe(false);
   });
 

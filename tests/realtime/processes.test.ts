@@ -40,7 +40,9 @@ const number = (n: number) => (message: { payload: { payload?: { n?: number } } 
 
 const LISTENERS = "application_name = 'aura listener' and datname = current_database()";
 
-test('members of a process that is killed disappear, and those of the others stay', { timeout: 40_000 }, async () => {
+test('members of a process that is killed disappear, and those of the others stay', {
+  timeout: 40_000,
+}, async () => {
   const topic = 'realtime:killed';
   const { process, port } = await startOther();
   const [near, far] = await Promise.all([connect(api), connect({ port })]);
@@ -60,7 +62,9 @@ test('members of a process that is killed disappear, and those of the others sta
   expect(Object.keys(payload)).toEqual(['near']);
 });
 
-test('a process that sleeps for long is taken for dead, and is back when it wakes', { timeout: 60_000 }, async () => {
+test('a process that sleeps for long is taken for dead, and is back when it wakes', {
+  timeout: 60_000,
+}, async () => {
   const topic = 'realtime:asleep';
   const { process, port } = await startOther();
   const [near, far] = await Promise.all([connect(api), connect({ port })]);
@@ -83,7 +87,8 @@ test('what is told while the listening connection is gone comes when it is back,
   await sender.call(topic, 'broadcast', shout({ n: 0 }));
   await far.until(number(0));
   for (let n = 1; n <= 60; n += 1) {
-    if (n % 20 === 10) await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${LISTENERS}`);
+    if (n % 20 === 10)
+      await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${LISTENERS}`);
     await sender.call(topic, 'broadcast', shout({ n, text: n % 7 === 0 ? 'x'.repeat(10_000) : '' }));
     await database.query(`select realtime.send($1, 'sql', 'deaf', false)`, [{ n: 1000 + n }]);
   }

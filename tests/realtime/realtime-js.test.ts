@@ -1,5 +1,5 @@
 /** Supabase's own client, as it comes from npm. */
-import { REALTIME_SUBSCRIBE_STATES, RealtimeClient, type RealtimeChannel } from '@supabase/realtime-js';
+import { REALTIME_SUBSCRIBE_STATES, type RealtimeChannel, RealtimeClient } from '@supabase/realtime-js';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Api, startApi, tokenFor } from '../support/api.ts';
@@ -45,7 +45,10 @@ const subscribed = (channel: RealtimeChannel): Promise<RealtimeChannel> =>
   });
 
 /** What a channel hears, and a promise of so much of it. */
-function hearing(channel: RealtimeChannel, event: string): { list: unknown[]; until: (count: number) => Promise<unknown[]> } {
+function hearing(
+  channel: RealtimeChannel,
+  event: string,
+): { list: unknown[]; until: (count: number) => Promise<unknown[]> } {
   const list: unknown[] = [];
   channel.on('broadcast', { event }, ({ payload }) => list.push(payload));
   return {
@@ -60,7 +63,9 @@ function hearing(channel: RealtimeChannel, event: string): { list: unknown[]; un
 describe.each(['1.0.0', '2.0.0'] as const)('serializer %s', (vsn) => {
   test('broadcasts reach both versions in both processes, itself included, with an answer', async () => {
     const config = { config: { broadcast: { self: true, ack: true } } };
-    const channels = [client(api, vsn), client(other, '1.0.0'), client(other, '2.0.0')].map((one) => one.channel('room', config));
+    const channels = [client(api, vsn), client(other, '1.0.0'), client(other, '2.0.0')].map((one) =>
+      one.channel('room', config),
+    );
     const heard = channels.map((channel) => hearing(channel, 'shout'));
     await Promise.all(channels.map(subscribed));
     const message = { text: 'hällo', nested: [{ a: null }] };
@@ -69,7 +74,10 @@ describe.each(['1.0.0', '2.0.0'] as const)('serializer %s', (vsn) => {
   });
 
   test('presence: state, joins and leaves', async () => {
-    const [ann, bob] = [client(api, vsn).channel('office', { config: { presence: { key: 'ann' } } }), client(other, vsn).channel('office', { config: { presence: { key: 'bob' } } })];
+    const [ann, bob] = [
+      client(api, vsn).channel('office', { config: { presence: { key: 'ann' } } }),
+      client(other, vsn).channel('office', { config: { presence: { key: 'bob' } } }),
+    ];
     const events: string[] = [];
     ann
       .on('presence', { event: 'join' }, ({ key }) => events.push(`join ${key}`))

@@ -36,7 +36,11 @@ const TOPIC = 'realtime:room';
 const shout = (payload: unknown) => ({ type: 'broadcast', event: 'shout', payload });
 
 /** Asks for a WebSocket; gives the status, and the body of a refusal. */
-async function upgrade(path: string, headers: Record<string, string> = {}, on = api): Promise<{ status: number; body: string }> {
+async function upgrade(
+  path: string,
+  headers: Record<string, string> = {},
+  on = api,
+): Promise<{ status: number; body: string }> {
   const outgoing = request({
     port: on.port,
     host: '127.0.0.1',
@@ -112,7 +116,10 @@ describe('messages', () => {
   test.each(['1.0.0', '2.0.0'] as const)('a heartbeat is answered (%s)', async (version) => {
     const client = await connect(api, { version });
     expect(await client.call('phoenix', 'heartbeat')).toEqual({ status: 'ok', response: {} });
-    expect(await client.call('phoenix', 'other')).toEqual({ status: 'error', response: { reason: 'unmatched topic' } });
+    expect(await client.call('phoenix', 'other')).toEqual({
+      status: 'error',
+      response: { reason: 'unmatched topic' },
+    });
   });
 
   test('a join names itself in what follows, and ends with a leave', async () => {
@@ -120,8 +127,14 @@ describe('messages', () => {
     expect(await client.join(TOPIC)).toEqual({ status: 'ok', response: { postgres_changes: [] } });
     expect(client.heard[0]).toMatchObject({ joinRef: '1', ref: '1', topic: TOPIC, event: 'phx_reply' });
     expect(await client.call(TOPIC, 'phx_leave')).toEqual({ status: 'ok', response: {} });
-    expect(await client.until(({ event }) => event === 'phx_close')).toMatchObject({ joinRef: '1', topic: TOPIC });
-    expect(await client.call(TOPIC, 'broadcast', shout(1))).toEqual({ status: 'error', response: { reason: 'unmatched topic' } });
+    expect(await client.until(({ event }) => event === 'phx_close')).toMatchObject({
+      joinRef: '1',
+      topic: TOPIC,
+    });
+    expect(await client.call(TOPIC, 'broadcast', shout(1))).toEqual({
+      status: 'error',
+      response: { reason: 'unmatched topic' },
+    });
     expect(await client.call(TOPIC, 'phx_leave')).toEqual({ status: 'ok', response: {} });
   });
 
@@ -151,7 +164,12 @@ describe('messages', () => {
 
   test('booleans may be texts, and what is not known is left alone', async () => {
     const client = await connect(api);
-    const config = { broadcast: { self: 'True', ack: 'false', more: 1 }, presence: null, postgres_changes: [null], extra: {} };
+    const config = {
+      broadcast: { self: 'True', ack: 'false', more: 1 },
+      presence: null,
+      postgres_changes: [null],
+      extra: {},
+    };
     expect(await client.join(TOPIC, config, { user_token: null })).toMatchObject({ status: 'ok' });
     client.push(TOPIC, 'broadcast', shout('me'));
     await client.until(({ event }) => event === 'broadcast');
@@ -175,16 +193,27 @@ describe('messages', () => {
     ['NUL', 'realtime:\0', {}, /^InvalidTopic/],
     ['a wrong flag', TOPIC, { private: 'perhaps' }, /^InvalidJoinPayload: config.private/],
     ['a list', TOPIC, [], /^InvalidJoinPayload: config/],
-    ['too many tables', TOPIC, { postgres_changes: Array(101).fill({}) }, /^InvalidJoinPayload: config.postgres_changes/],
+    [
+      'too many tables',
+      TOPIC,
+      { postgres_changes: Array(101).fill({}) },
+      /^InvalidJoinPayload: config.postgres_changes/,
+    ],
   ])('a join of %s is refused', async (_what, topic, config, reason) => {
     const client = await connect(api);
-    expect(await client.join(topic, config)).toEqual({ status: 'error', response: { reason: expect.stringMatching(reason) } });
+    expect(await client.join(topic, config)).toEqual({
+      status: 'error',
+      response: { reason: expect.stringMatching(reason) },
+    });
   });
 
   test('an event that nobody knows is answered', async () => {
     const client = await connect(api);
     await client.join(TOPIC);
-    expect(await client.call(TOPIC, 'dance')).toEqual({ status: 'error', response: { reason: 'UnknownEvent: dance' } });
+    expect(await client.call(TOPIC, 'dance')).toEqual({
+      status: 'error',
+      response: { reason: 'UnknownEvent: dance' },
+    });
   });
 
   test.each([
@@ -223,7 +252,11 @@ describe('limits', () => {
     expect([answer.status, JSON.parse(answer.body).code]).toEqual([429, 'AURA452']);
     for (const client of clients) client.close();
     await Promise.all(clients.map((client) => client.closed));
-    await expect.poll(async () => (await upgrade(`/realtime/v1/websocket?apikey=${tokenFor('anon')}`, {}, tight)).status).toBe(101);
+    await expect
+      .poll(
+        async () => (await upgrade(`/realtime/v1/websocket?apikey=${tokenFor('anon')}`, {}, tight)).status,
+      )
+      .toBe(101);
   });
 
   test('channels of a connection', async () => {
@@ -250,7 +283,12 @@ describe('limits', () => {
     await client.join(TOPIC);
     for (let count = 0; count < 7; count += 1) client.push(TOPIC, 'broadcast', shout(count));
     const { payload } = await client.until(({ event }) => event === 'system');
-    expect(payload).toEqual({ extension: 'system', status: 'error', message: 'Too many messages per second', channel: 'room' });
+    expect(payload).toEqual({
+      extension: 'system',
+      status: 'error',
+      message: 'Too many messages per second',
+      channel: 'room',
+    });
     await client.until(({ event }) => event === 'phx_close');
   });
 
@@ -276,7 +314,11 @@ describe('limits', () => {
   });
 
   test('a client that does not read is cut off, and the others are not held up', async () => {
-    const [slow, quick, sender] = await Promise.all([connect(tight, ours), connect(tight, ours), connect(api)]);
+    const [slow, quick, sender] = await Promise.all([
+      connect(tight, ours),
+      connect(tight, ours),
+      connect(api),
+    ]);
     for (const client of [slow, quick]) await client.join(TOPIC);
     await sender.join(TOPIC, { broadcast: { ack: true } });
     slow.socket.pause();

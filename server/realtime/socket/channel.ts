@@ -13,10 +13,9 @@ import { type Broadcast, broadcastFrames, type Frames, wireTopic } from '../fram
 import { keyOf, type Member } from '../hub.ts';
 import type { Place, Watching } from '../presence.ts';
 import { relayEntry } from '../relay-entry.ts';
-import { type Connection, isStorable, reasonOf } from './connection.ts';
 import type { ChannelContext } from './context.ts';
 import { type Join, parseJoin } from './join.ts';
-import type { ClientMessage } from './protocol.ts';
+import { type ClientMessage, isStorable, reasonOf, type ServerMessage } from './protocol.ts';
 
 /** Why a join, or the channel behind it, cannot be. */
 class Refusal extends Error {
@@ -39,11 +38,24 @@ interface Waiting {
   readonly id: string | null;
 }
 
+/** The connection that has joined it. */
+export interface ChannelOwner {
+  readonly context: ChannelContext;
+  /** Of the key that it connected with. */
+  readonly identity: Identity;
+  readonly send: (message: ServerMessage) => void;
+  readonly sendFrames: (frames: Frames) => void;
+  /** Whether it may send one more message in this second. */
+  readonly takesMessage: () => boolean;
+  /** The channel has ended. */
+  readonly forget: (channel: Channel) => void;
+}
+
 export class Channel implements Member, Watching {
   /** Without `realtime:`. */
   readonly topic: string;
   readonly joinRef: string | null;
-  readonly #connection: Connection;
+  readonly #connection: ChannelOwner;
   readonly #context: ChannelContext;
   readonly #member: number;
   #state: 'joining' | 'joined' | 'ended' = 'joining';
@@ -65,7 +77,7 @@ export class Channel implements Member, Watching {
   #work: Promise<void> | null = null;
   #works = 0;
 
-  constructor(connection: Connection, topic: string, joinRef: string | null) {
+  constructor(connection: ChannelOwner, topic: string, joinRef: string | null) {
     this.#connection = connection;
     this.#context = connection.context;
     this.#identity = connection.identity;
@@ -155,7 +167,8 @@ export class Channel implements Member, Watching {
     if (typeof join === 'string') throw new Refusal(`InvalidJoinPayload: ${join}`);
     this.#join = join;
     this.#key = join.presenceKey ?? randomUUID();
-    if (!isStorable(this.#key)) throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
+    if (!isStorable(this.#key))
+      throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
     await this.#identify(join.token);
     if (!join.private && this.#context.rest.settings().config.realtimePrivateOnly) {
       throw new Refusal('PrivateOnly: Only private channels are served');
@@ -186,11 +199,19 @@ export class Channel implements Member, Watching {
       return;
     }
     if (this.#failure !== null) throw this.#failure;
-    this.#welcome(message, isPresence, replayed.map((kept) => ({ ...kept, topic: this.topic, private: true, whole: null, replayed: true })));
+    this.#welcome(
+      message,
+      isPresence,
+      replayed.map((kept) => ({ ...kept, topic: this.topic, private: true, whole: null, replayed: true })),
+    );
   }
 
   /** Answers the join; what the client is to know from the beginning follows. */
-  #welcome(message: ClientMessage, isPresence: boolean, replayed: readonly (Broadcast & { id: string })[]): void {
+  #welcome(
+    message: ClientMessage,
+    isPresence: boolean,
+    replayed: readonly (Broadcast & { id: string })[],
+  ): void {
     this.#state = 'joined';
     const bindings = this.#subscription?.bindings ?? [];
     this.#answer(message, 'ok', JSON.stringify({ postgres_changes: bindings }));
@@ -265,7 +286,8 @@ export class Channel implements Member, Watching {
       } catch (error) {
         const reason = this.#explain(error);
         // what is no fault of the client's it may try again
-        if (error instanceof Refusal || (error instanceof ApiError && error.status < 500)) this.#shutDown(reason);
+        if (error instanceof Refusal || (error instanceof ApiError && error.status < 500))
+          this.#shutDown(reason);
         else this.fail(reason);
       } finally {
         this.#works -= 1;

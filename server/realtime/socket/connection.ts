@@ -2,17 +2,22 @@
  * One WebSocket: messages come in and go to its channels, and what goes out is bounded. There are many of them, so
  * that each holds as little as it can; timers belong to the server.
  */
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { Identity } from '../../identity/role.ts';
 import type { Frames } from '../frames.ts';
-import { Channel } from './channel.ts';
+import { Channel, type ChannelOwner } from './channel.ts';
 import type { ChannelContext } from './context.ts';
+import type { Outbox } from './outbox.ts';
 import {
   type ClientMessage,
   decodeBinary,
   decodeText,
   encodeText,
   FrameError,
+  frameOf,
+  isStorable,
+  reasonOf,
   type ServerMessage,
   type Version,
 } from './protocol.ts';
@@ -44,18 +49,15 @@ const TOPIC = 'realtime:';
 const HEARTBEAT_TOPIC = 'phoenix';
 const NOTHING = '{}';
 
-/** Whether PostgreSQL takes a text. */
-export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
-
-/** The text of a reason. */
-export const reasonOf = (reason: string): string => JSON.stringify({ reason });
-
-export class Connection {
+export class Connection implements ChannelOwner {
   readonly version: Version;
   /** Of the key that it connected with. */
   readonly identity: Identity;
   readonly context: ChannelContext;
   readonly #socket: WebSocket;
+  /** What is below it: messages are framed here, and often for many connections at once. */
+  readonly #wire: Duplex;
+  readonly #outbox: Outbox;
   readonly #openedAt = performance.now();
   /** By topic; null = none yet. */
   #channels: Map<string, Channel> | null = null;
@@ -66,9 +68,16 @@ export class Connection {
   #reason: string | null = null;
   #isClosing = false;
 
-  constructor(context: ChannelContext, socket: WebSocket, version: Version, identity: Identity) {
+  constructor(
+    context: ChannelContext,
+    { socket, wire, outbox }: { readonly socket: WebSocket; readonly wire: Duplex; readonly outbox: Outbox },
+    version: Version,
+    identity: Identity,
+  ) {
     this.context = context;
     this.#socket = socket;
+    this.#wire = wire;
+    this.#outbox = outbox;
     this.version = version;
     this.identity = identity;
   }
@@ -84,7 +93,11 @@ export class Connection {
     if (this.#isClosing) return;
     let message: ClientMessage;
     try {
-      const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+      const bytes = Buffer.isBuffer(data)
+        ? data
+        : Array.isArray(data)
+          ? Buffer.concat(data)
+          : Buffer.from(data);
       message = isBinary ? decodeBinary(this.version, bytes) : decodeText(this.version, bytes.toString());
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -112,12 +125,12 @@ export class Connection {
   }
 
   send(message: ServerMessage): void {
-    this.#write(encodeText(this.version, message), false);
+    this.#write(frameOf(encodeText(this.version, message)));
   }
 
   sendFrames(frames: Frames): void {
     const frame = frames.of(this.version);
-    if (frame !== null) this.#write(frame.bytes, frame.binary);
+    if (frame !== null) this.#write(frame);
   }
 
   /** Whether it may send one more message in this second. */
@@ -164,13 +177,14 @@ export class Connection {
     for (const channel of channels) channel.leave();
   }
 
-  #write(frame: string | Buffer, binary: boolean): void {
-    if (this.#isClosing) return;
-    if (this.#socket.bufferedAmount > this.context.rest.settings().config.realtimeMaxBuffer) {
+  #write(frame: Buffer): void {
+    if (this.#isClosing || !this.#wire.writable) return;
+    if (this.#wire.writableLength > this.context.rest.settings().config.realtimeMaxBuffer) {
       this.close(TOO_SLOW, 'The connection takes its messages too slowly');
       return;
     }
-    this.#socket.send(frame, { binary });
+    this.#outbox.hold(this.#wire);
+    this.#wire.write(frame);
   }
 
   #reply({ ref, topic, joinRef }: ClientMessage, status: 'ok' | 'error', response: string): void {

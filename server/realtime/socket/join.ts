@@ -17,14 +17,20 @@ const flag = z
     return z.NEVER;
   });
 
-const text = z.string().nullish().transform((value) => value ?? null);
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? null);
 
 const binding = z.object({
   event: text,
   schema: text,
   table: text,
   filter: text,
-  select: z.array(z.string()).nullish().transform((value) => value ?? null),
+  select: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? null),
 });
 
 /** What of the changes of tables a client asks for, as it wrote it. */
@@ -32,7 +38,10 @@ export type Binding = z.infer<typeof binding>;
 
 const replay = z.object({
   since: z.int().min(0),
-  limit: z.int().nullish().transform((value) => value ?? MOST_REPLAYED),
+  limit: z
+    .int()
+    .nullish()
+    .transform((value) => value ?? MOST_REPLAYED),
 });
 
 /** As Supabase has it. */

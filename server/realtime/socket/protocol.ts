@@ -173,3 +173,30 @@ export function encodeBroadcast(
   const header = Buffer.from([BROADCAST, ...lengths, isText ? JSON_TEXT : BYTES]);
   return Buffer.concat([header, ...parts, isText ? Buffer.from(payload) : payload]);
 }
+
+const TEXT_FRAME = 0x81;
+const BINARY_FRAME = 0x82;
+
+/**
+ * A message as the one frame that a server sends it in, unmasked (RFC 6455 section 5.2). What many connections get is
+ * framed once.
+ */
+export function frameOf(payload: string | Buffer): Buffer {
+  const isText = typeof payload === 'string';
+  const length = Buffer.byteLength(payload);
+  const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8;
+  const frame = Buffer.allocUnsafe(2 + extended + length);
+  frame[0] = isText ? TEXT_FRAME : BINARY_FRAME;
+  frame[1] = extended === 0 ? length : extended === 2 ? 126 : 127;
+  if (extended === 2) frame.writeUInt16BE(length, 2);
+  else if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2);
+  if (isText) frame.write(payload, 2 + extended);
+  else payload.copy(frame, 2 + extended);
+  return frame;
+}
+
+/** Whether PostgreSQL takes a text. */
+export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** The text of a reason. */
+export const reasonOf = (reason: string): string => JSON.stringify({ reason });

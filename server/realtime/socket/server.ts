@@ -10,6 +10,7 @@ import type { Identity } from '../../identity/role.ts';
 import { asApiError } from '../../rest/unforeseen.ts';
 import { Connection } from './connection.ts';
 import type { ChannelContext } from './context.ts';
+import { Outbox } from './outbox.ts';
 import { parseVersion, type Version } from './protocol.ts';
 
 export interface SocketServer {
@@ -50,6 +51,7 @@ function checkOrigin(origin: string | undefined, allowed: readonly string[]): vo
 /** Makes the server. `ws` is loaded when the first client comes. */
 export function createSocketServer(context: ChannelContext): SocketServer {
   const connections = new Set<Connection>();
+  const outbox = new Outbox();
   let server: Promise<WebSocketServer> | null = null;
   let looking: NodeJS.Timeout | null = null;
   let isClosed = false;
@@ -81,7 +83,8 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     identity: Identity,
   ): void => {
     websockets.handleUpgrade(incoming, socket, head, (client) => {
-      const connection = new Connection(context, client, version, identity);
+      const wires = { socket: client, wire: socket, outbox };
+      const connection = new Connection(context, wires, version, identity);
       connections.add(connection);
       context.observe({ kind: 'socket opened' });
       client.on('message', (data: RawData, isBinary: boolean) => connection.receive(data, isBinary));
@@ -145,4 +148,3 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     },
   };
 }
-
