@@ -102,6 +102,8 @@ interface Beginnings {
 
 const NOTHING: readonly LiveEvent[] = [];
 
+const isReset = ({ operation }: Change): boolean => operation === 'reset';
+
 type Reading = Pick<Round, 'run' | 'position'> & { readonly since: Since };
 
 export class LiveGroup implements Watcher {
@@ -164,14 +166,14 @@ export class LiveGroup implements Watcher {
     const { changes, isComplete } = round;
     const joining = [...this.#joining];
     // what is captured may be something else after DDL, which is logged as a reset
-    const isReset = !isComplete || changes.some(({ operation }) => operation === 'reset');
-    const plan = isReset
+    const mayBeOther = !isComplete || changes.some(isReset);
+    const plan = mayBeOther
       ? await this.#keeper.planAnew(this.#plan, round, round.position)
       : await this.#keeper.planAnew(this.#plan, round, null);
     if (plan.group !== this.key || !isSame(plan.dependence.relations, this.relations)) {
       return () => this.#scatter();
     }
-    const keys = isReset || joining.length > 0 ? null : this.#keysAlone(plan, changes);
+    const keys = mayBeOther || joining.length > 0 ? null : this.#keysAlone(plan, changes);
     if (keys === null) return this.#followAll(plan, round, joining);
     return plan.isWindow ? this.#followWindow(plan, round, keys) : this.#followKeys(plan, round, keys);
   };
@@ -293,11 +295,11 @@ export class LiveGroup implements Watcher {
     resume: Bookmark,
     difference: WholeDifference,
   ): Promise<readonly LiveEvent[] | null> {
-    if (plan.isWindow || plan.dependence.isOpaque || resume.query !== plan.name) return null;
+    const { root, isOpaque } = plan.dependence;
+    if (plan.isWindow) return null;
     const log = await reading.since(resume.position, this.relations);
     if (!log.isCompleteSince(resume.position)) return null;
-    if (log.changes.some(({ operation }) => operation === 'reset')) return null;
-    const keys = this.#keysAlone(plan, log.changes);
+    const keys = keysOf(log.changes.filter(({ relation }) => relation === root.root));
     if (keys === null) return null;
     const { rows } = await reading.run(plan.task('keyed', keys));
     const found = rows.map(foundOf);
@@ -306,7 +308,9 @@ export class LiveGroup implements Watcher {
     if (there.length > 0 && resume.state === difference.stateWithout(there)) {
       return there.map((row) => ({ kind: 'insert', ...row }));
     }
-    // where nothing is said to have changed, and the rows are others, something has that nobody knows of
+    // otherwise nothing else may have changed than these rows, as far as that can be known
+    const areAlone = this.#keysAlone(plan, log.changes) !== null && !log.changes.some(isReset);
+    if (isOpaque || !areAlone || resume.query !== plan.name) return null;
     if (there.length === 0 || there.length < found.length) return null;
     return there.map((row) => ({ kind: 'update', ...row }));
   }

@@ -150,6 +150,19 @@ describe('a client that comes back with Last-Event-ID', () => {
     expect(filtered.rows()).toEqual([]);
   });
 
+  test('is told of new rows also where a policy calls functions', async () => {
+    await run('insert into slow values (1)');
+    onTestFinished(() => void run('truncate slow'));
+    const before = await cutOff('/slow');
+    await run('insert into slow values (2)');
+    const one = await following('/slow', before);
+    expect(await one.next()).toEqual(['insert {"id":2}']);
+    const again = { lastId: one.lastId(), state: one.state() };
+    one.leave();
+    await run('update slow set id = 3 where id = 2');
+    expect(await (await following('/slow', again)).next()).toEqual(['reset']);
+  });
+
   test('is told all where policies have come to bind it, though no row has changed', async () => {
     const own = await createDatabase(FIXTURE);
     const other = await startApi(own);

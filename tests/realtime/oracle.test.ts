@@ -315,6 +315,24 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** It takes its time to notice that nobody answers. */
+test.runIf(WORLDS >= 20)(
+  'connections to the database that fall silent are given up',
+  async () => {
+    const random = createRandom(FIRST);
+    const machinery = await startMachinery(`${INSTALLED}${schemaOf(random)}`);
+    const followers = begin(random, () => machinery.toClients.port);
+    await compare(followers, () => machinery.origin, `${FIRST} at the beginning`);
+    machinery.toDatabase.deafen();
+    await writeSome(machinery.uri, random, 12);
+    await pause(45_000);
+    await compare(followers, () => machinery.origin, `${FIRST}, after a silence`);
+    await writeSome(machinery.uri, random, 12);
+    await compare(followers, () => machinery.origin, `${FIRST}, long after a silence`);
+  },
+  200_000,
+);
+
 test('nothing is lost, whatever breaks', async () => {
   const seed = FIRST;
   const random = createRandom(seed);
