@@ -1,14 +1,16 @@
 /**
  * GraphQL beside PostGraphile: the read workloads as the same operations on the same data, with the same tokens under
- * the same policies, in turns, so that what disturbs the machine disturbs both. Prints medians.
+ * the same policies, in turns, so that what disturbs the machine disturbs both. Prints medians; `--write` puts them
+ * into README.md.
  *
- *   node bench/graphql.ts [--seconds 3] [--rounds 5]
+ *   node bench/graphql.ts [--seconds 3] [--rounds 5] [--write]
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { makeFolder, startCluster } from './cluster.ts';
-import { findLoadTool, type Load } from './load.ts';
+import { type Cluster, makeFolder, startCluster } from './cluster.ts';
+import { findLoadTool, type Load, type LoadTool } from './load.ts';
+import { machine, mark, places, table, whole, writeSection } from './markdown.ts';
 import { median } from './median.ts';
 import { POSTGRAPHILE, startPostGraphile } from './postgraphile.ts';
 import { SECRET, send, startServer, type WireRequest, wireRequest } from './server.ts';
@@ -102,69 +104,111 @@ async function check(origin: string, request: WireRequest): Promise<{ rows: numb
   return { rows: rowsIn(body), bytes: body.length };
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '5' } },
-  });
-  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
-  const folder = await makeFolder();
-  const cluster = await startCluster();
-  const stops: (() => Promise<void>)[] = [() => cluster.stop()];
+/** One operation on both sides, ready to be sent. */
+interface Race {
+  readonly operation: Operation;
+  readonly bytes: number;
+  /** Aura, PostGraphile. */
+  readonly loads: readonly [Load, Load];
+  /** Requests a second, one a round. */
+  readonly found: readonly [number[], number[]];
+}
+
+async function prepareRace(
+  tool: LoadTool,
+  folder: string,
+  origins: readonly [aura: string, postgraphile: string],
+  operation: Operation,
+): Promise<Race> {
+  const { name, aura, postgraphile, ids } = operation;
+  const sides = [requests('/graphql/v1', aura, ids), requests('/graphql', postgraphile, ids)] as const;
+  const answer = async (side: 0 | 1) => {
+    const [first] = sides[side];
+    if (!first) throw new Error('nothing to ask');
+    return check(origins[side], first);
+  };
+  const [own, other] = [await answer(0), await answer(1)];
+  if (own.rows !== other.rows) throw new Error(`${name}: ${own.rows} and ${other.rows} rows`);
+  const load = (side: 0 | 1): Promise<Load> =>
+    tool.prepare(join(folder, `${name}-${side}`), origins[side], sides[side]);
+  return { operation, bytes: own.bytes, loads: [await load(0), await load(1)], found: [[], []] };
+}
+
+async function run(races: readonly Race[], seconds: number, rounds: number): Promise<void> {
+  const { signal } = new AbortController();
+  for (const { loads } of races) for (const load of loads) await load(CONNECTIONS, WARM_UP, signal);
+  for (let round = 1; round <= rounds; round++) {
+    for (const { operation, loads, found } of races) {
+      for (const side of [0, 1] as const) {
+        found[side].push((await loads[side](CONNECTIONS, seconds, signal)).perSecond);
+      }
+      say(
+        `${round}/${rounds} ${operation.name}: ${found.map((each) => each.at(-1)?.toFixed(0)).join(' and ')}/s`,
+      );
+    }
+  }
+}
+
+const HEAD = ['operation', 'bytes', 'Aura/s', 'PostGraphile/s', 'ratio', 'target'];
+
+function raceRow({ operation: { title, target }, bytes, found: [own, other] }: Race): readonly string[] {
+  // each round's: what slowed one half of a round down most likely slowed the other half, too
+  const ratios = own.map((perSecond, round) => perSecond / (other[round] ?? Number.NaN));
+  const ratio = median(ratios);
+  const spread =
+    ratios.length > 1 ? ` (${places(Math.min(...ratios), 1)} to ${places(Math.max(...ratios), 1)})` : '';
+  return [
+    title,
+    whole(bytes),
+    whole(median(own)),
+    whole(median(other)),
+    `${places(ratio, 1)}${spread}`,
+    target === null ? '-' : `${places(target, 1)} ${mark(ratio >= target)}`,
+  ];
+}
+
+async function measure(cluster: Cluster, folder: string, seconds: number, rounds: number): Promise<string> {
+  await cluster.admin.query(COMMENTS);
+  const log = join(folder, 'server.log');
+  const aura = await startServer({ dbUri: cluster.loginUri, log, profileDir: null });
+  const stops = [aura.stop];
   try {
-    await cluster.admin.query(COMMENTS);
-    const aura = await startServer({
-      dbUri: cluster.loginUri,
-      log: join(folder, 'server.log'),
-      profileDir: null,
-    });
-    stops.unshift(() => aura.stop());
     const installed = join(folder, 'postgraphile');
     await mkdir(installed);
     const [probe] = requests('/graphql', '{ __typename }', [1, 1]);
     if (!probe) throw new Error('nothing to ask');
     say('Installing PostGraphile');
     const other = await startPostGraphile(installed, cluster.loginUri, SECRET, probe);
-    stops.unshift(() => other.stop());
+    stops.unshift(other.stop);
     const tool = await findLoadTool();
-    const { signal } = new AbortController();
-    const lines: string[] = [];
-    for (const { name, title, target, aura: own, postgraphile, ids } of OPERATIONS) {
-      const sides = [
-        { origin: aura.origin, all: requests('/graphql/v1', own, ids) },
-        { origin: other.origin, all: requests('/graphql', postgraphile, ids) },
-      ];
-      const answers = await Promise.all(
-        sides.map(({ origin, all: [first] }) => (first ? check(origin, first) : null)),
-      );
-      if (answers[0]?.rows !== answers[1]?.rows) {
-        throw new Error(`${name}: ${answers.map((each) => each?.rows).join(' and ')} rows`);
-      }
-      const loads: Load[] = await Promise.all(
-        sides.map(({ origin, all }, index) => tool.prepare(join(folder, `${name}-${index}`), origin, all)),
-      );
-      const found: number[][] = [[], []];
-      for (const load of loads) await load(CONNECTIONS, WARM_UP, signal);
-      for (let round = 1; round <= rounds; round++) {
-        for (const [index, load] of loads.entries()) {
-          const { perSecond } = await load(CONNECTIONS, seconds, signal);
-          found[index]?.push(perSecond);
-        }
-        say(`${round}/${rounds} ${name}: ${found.map((each) => each.at(-1)?.toFixed(0)).join(' and ')}/s`);
-      }
-      const [mine = 0, theirs = 1] = found.map(median);
-      const ratio = mine / theirs;
-      const judged = target === null ? '-' : `${target} ${ratio >= target ? '✓' : '✗'}`;
-      lines.push(
-        `| ${title} | ${answers[0]?.bytes} | ${Math.round(mine)} | ${Math.round(theirs)} | ${ratio.toFixed(1)} | ${judged} |`,
-      );
+    const races: Race[] = [];
+    for (const operation of OPERATIONS) {
+      races.push(await prepareRace(tool, folder, [aura.origin, other.origin], operation));
     }
-    process.stdout.write(
-      `PostGraphile ${POSTGRAPHILE}, PostgreSQL ${cluster.version}, ${tool.version}; ${CONNECTIONS} connections, medians of ${rounds} rounds of ${seconds} s\n\n` +
-        '| operation | bytes | Aura/s | PostGraphile/s | ratio | target |\n| --- | ---: | ---: | ---: | ---: | ---: |\n' +
-        `${lines.join('\n')}\n`,
-    );
+    await run(races, seconds, rounds);
+    const about = `\`node bench/graphql.ts\`: medians of ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} connections; PostGraphile ${POSTGRAPHILE}, PostgreSQL ${cluster.version}, ${tool.version}; ${machine()}.`;
+    return `${table(HEAD, races.map(raceRow))}\n\n${about}`;
   } finally {
     for (const stop of stops) await stop();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '5' },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const folder = await makeFolder();
+  const cluster = await startCluster();
+  try {
+    const report = await measure(cluster, folder, Number(values.seconds), Number(values.rounds));
+    process.stdout.write(`${report}\n`);
+    if (values.write) await writeSection('graphql', report);
+  } finally {
+    await cluster.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

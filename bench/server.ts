@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly log: string;
   /** The folder for V8's profile; null = none is taken. */
   readonly profileDir: string | null;
+  /** Environment variables beside those of all benches. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface TestedServer {
@@ -114,7 +116,12 @@ const stopChild = async (child: ChildProcess): Promise<void> => {
 };
 
 /** Starts the server and waits until it answers. */
-export const startServer = async ({ dbUri, log, profileDir }: ServerOptions): Promise<TestedServer> => {
+export const startServer = async ({
+  dbUri,
+  log,
+  profileDir,
+  settings = {},
+}: ServerOptions): Promise<TestedServer> => {
   const port = await findFreePort();
   const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
   const child = spawn(process.execPath, [...profiling, LAUNCHER, 'start'], {
@@ -131,6 +138,7 @@ export const startServer = async ({ dbUri, log, profileDir }: ServerOptions): Pr
       AURA_JWT_SECRET: SECRET,
       AURA_SERVER_HOST: '127.0.0.1',
       AURA_SERVER_PORT: String(port),
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

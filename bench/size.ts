@@ -27,7 +27,11 @@ for (const [name, program] of Object.entries(PROGRAMS)) {
   });
   const { output } = await bundle.generate({ format: 'es', minify: true });
   await bundle.close();
-  const code = output.map((one) => (one.type === 'chunk' ? one.code : '')).join('');
+  // without what is loaded only when it is used
+  const needed = new Set(output[0].imports);
+  const code = output
+    .map((one) => (one.type === 'chunk' && (one.isEntry || needed.has(one.fileName)) ? one.code : ''))
+    .join('');
   const bytes = Buffer.byteLength(code);
   console.log(
     `${name.padEnd(24)} ${String(bytes).padStart(7)} bytes, ${String(gzipSync(code, { level: 9 }).length).padStart(6)} compressed`,

@@ -1,5 +1,8 @@
 /** The client: whom it speaks for, and how. */
 import { Query } from './query.ts';
+import type { Channel, ChannelOptions } from './realtime/channel.ts';
+import type { Socket } from './realtime/socket.ts';
+import type { WebSocketLike } from './realtime/web-socket.ts';
 import { RelationClient } from './relation.ts';
 import type { Connection, State } from './request.ts';
 import type { Interceptor, Retries } from './transport.ts';
@@ -44,6 +47,10 @@ export interface ClientOptions<Schema extends string = string> {
   /** From the outside to the inside; each may change the request, the answer, or try again. */
   readonly interceptors?: readonly Interceptor[];
   readonly fetch?: typeof fetch;
+  /** Makes WebSockets, for channels; the platform's unless said otherwise. */
+  readonly openSocket?: (url: string) => WebSocketLike;
+  /** Where channels are on the server: `/realtime/v1/websocket`. */
+  readonly realtimePath?: string;
 }
 
 export interface CallOptions {
@@ -120,6 +127,33 @@ const argument = (value: unknown): string =>
   typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 
 export class Client<Database, Name extends string> extends SchemaClient<SchemaOf<Database, Name>> {
+  #socket: Promise<Socket> | null = null;
+
+  /**
+   * Joins a channel; all channels of a client share one WebSocket.
+   *
+   * @throws AuraError where it is refused
+   * @example
+   * const room = await aura.channel('room:1', { messages: { moved: (payload) => draw(payload) } });
+   * await room.send('moved', { x: 1, y: 2 });
+   */
+  async channel<Meta extends object = Record<string, unknown>>(
+    name: string,
+    options: ChannelOptions<SchemaOf<Database, Name>, Meta> = {},
+  ): Promise<Channel<Meta>> {
+    // what most programs do without is loaded by those that need it
+    const { Channel } = await import('./realtime/channel.ts');
+    this.#socket ??= import('./realtime/socket.ts').then(({ Socket }) => new Socket(this.connection));
+    const channel = new Channel<Meta>(
+      await this.#socket,
+      name,
+      options,
+      this.schemaName || 'public',
+      this.connection.retries,
+    );
+    return channel.join();
+  }
+
   /** The same for somebody else. */
   as(token: Token): Client<Database, Name> {
     return new Client(speakingAs(this.connection, token), this.schemaName);
@@ -162,12 +196,14 @@ export const createClient = <
   url: string,
   options: ClientOptions<Name> = {},
 ): Client<Database, Name> => {
-  const { key, restPath = '/rest/v1', retries, token } = options;
+  const { key, restPath = '/rest/v1', realtimePath = '/realtime/v1/websocket', retries, token } = options;
   const connection: Connection = {
     url: url.replace(/\/+$/, '') + (restPath === '/' ? '' : restPath),
     scope: newScope(),
     // looked up at each call, so that what replaces it later is used
     fetch: options.fetch ?? ((request) => fetch(request)),
+    socketUrl: () => new URL(realtimePath, url).href.replace(/^http/, 'ws'),
+    openSocket: options.openSocket ?? ((address) => new WebSocket(address)),
     interceptors: options.interceptors ?? [],
     timeout: options.timeout ?? 30_000,
     retries: { attempts: 3, pause: 250, longest: 5000, ...retries },

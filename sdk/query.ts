@@ -4,6 +4,7 @@
  */
 import { type Condition, type Conditions, conditions } from './condition.ts';
 import type { Result } from './error.ts';
+import type { Live } from './realtime/live.ts';
 import { run, type State } from './request.ts';
 import type { AnyRelation, AnySchema, StarOf } from './types/database.ts';
 import type { ColumnName, ColumnWith, Operator, OperatorFor, ValueFor } from './types/filter.ts';
@@ -246,6 +247,19 @@ export class Query<Schema extends AnySchema, Relation extends AnyRelation, Text 
     reject?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return run<Data>(this.state).then(resolve, reject);
+  }
+  /**
+   * The rows, kept as they are in the database until the live query is closed.
+   *
+   * @throws AuraError where they are refused
+   * @example
+   * const tasks = await aura.from('tasks').select('id, title').eq('project_id', 1).live();
+   * tasks.subscribe(({ rows }) => draw(rows));
+   */
+  async live(): Promise<Live<Row>> {
+    // what most programs do without is loaded by those that need it
+    const { Live } = await import('./realtime/live.ts');
+    return new Live<Row>(this.state).ready();
   }
   /** The data alone. @throws AuraError */
   async orThrow(): Promise<Data> {

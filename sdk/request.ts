@@ -1,5 +1,6 @@
 /** A query as plain data, and what becomes of it: a request, and what the body of its answer means. */
 import { AuraError, errorFrom, ownError, type Result } from './error.ts';
+import type { WebSocketLike } from './realtime/web-socket.ts';
 import { type Call, send, type Transport } from './transport.ts';
 
 /** How a client speaks for somebody. */
@@ -10,6 +11,9 @@ export interface Connection extends Transport {
   readonly headers: () => Promise<Headers>;
   /** Tells clients apart, for caches. */
   readonly scope: string;
+  /** Where channels are. */
+  readonly socketUrl: () => string;
+  readonly openSocket: (url: string) => WebSocketLike;
 }
 
 export interface State {

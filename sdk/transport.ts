@@ -39,6 +39,9 @@ export interface Call {
 
 const AGAIN: readonly number[] = [408, 425, 429, 502, 503, 504, 520];
 
+/** Whether another try may help; 0 = there was no answer. */
+export const isPassing = (status: number): boolean => status === 0 || AGAIN.includes(status);
+
 /** Milliseconds until the server wants to be asked again; null = it does not say. */
 const retryAfter = (response: Response): number | null => {
   const said = response.headers.get('retry-after');
@@ -61,6 +64,14 @@ const sleep = (milliseconds: number, signal: AbortSignal | null): Promise<void> 
     signal?.addEventListener('abort', stop, { once: true });
   });
 
+/** One request by way of the interceptors. */
+export const through = ({ interceptors, fetch }: Transport): ((request: Request) => Promise<Response>) =>
+  // not as a method: a browser's own refuses to be called as somebody else's
+  interceptors.reduceRight<(request: Request) => Promise<Response>>(
+    (next, interceptor) => (request) => interceptor(request, next),
+    (request) => fetch(request),
+  );
+
 /**
  * Sends a call and gives the answer, whatever its status.
  * @throws AuraError NETWORK, TIMEOUT or ABORTED where there is none
@@ -69,15 +80,11 @@ export const send = async (
   transport: Transport,
   call: Call,
 ): Promise<{ response: Response; body: string }> => {
-  // not as a method: a browser's own refuses to be called as somebody else's
-  const { interceptors, retries, fetch } = transport;
+  const { retries } = transport;
   const limit = call.timeout ?? transport.timeout;
   const signals = [...(call.signal ? [call.signal] : []), ...(limit > 0 ? [AbortSignal.timeout(limit)] : [])];
   const signal = signals.length > 0 ? AbortSignal.any(signals) : null;
-  const once = interceptors.reduceRight<(request: Request) => Promise<Response>>(
-    (next, interceptor) => (request) => interceptor(request, next),
-    (request) => fetch(request),
-  );
+  const once = through(transport);
   const isSafe = call.method === 'GET' || call.method === 'HEAD';
   const attempts = isSafe ? (call.retries ?? retries.attempts) : 1;
   for (let attempt = 1; ; attempt++) {
@@ -86,7 +93,7 @@ export const send = async (
       signal?.throwIfAborted();
       const { url, method, headers, body } = call;
       const response = await once(new Request(url, { method, headers, body: body ?? null, signal }));
-      if (attempt >= attempts || !AGAIN.includes(response.status))
+      if (attempt >= attempts || !isPassing(response.status))
         return { response, body: await response.text() };
       const wished = retryAfter(response);
       // longer than anybody waits: the answer says it to the caller

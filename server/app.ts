@@ -32,7 +32,7 @@ import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
 import { createChannels } from './realtime/channels.ts';
 import { createFeed, type Feed, type FeedOptions } from './realtime/feed.ts';
-import { createLive } from './realtime/live.ts';
+import { createLive, type Live } from './realtime/live.ts';
 import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
@@ -58,7 +58,7 @@ export interface App {
   /** What speaks against serving with this login role; known after the start. */
   readonly findings: () => readonly StartFinding[];
   readonly reload: Reloader['reload'];
-  /** Ends what would not end by itself, before requests are waited for: live queries, WebSockets. */
+  /** Ends what would not end by itself, before requests are waited for: live queries, subscriptions, WebSockets. */
   readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly flushLog: () => void;
@@ -91,11 +91,39 @@ const feedOptions = (config: Config): FeedOptions => ({
   readTimeout: config.realtimeReadTimeout,
 });
 
+/** After a reload: keys, policies, columns and roles may be others than those that follow changes were told. */
+function readAnew(live: Live, feed: Feed): void {
+  void live.recheck();
+  feed.resync();
+}
+
 /** Asks the first that owns the target. */
 const eitherOf = (first: Direct, second: Direct): Direct => ({
   owns: (target) => first.owns(target) || second.owns(target),
   serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
 });
+
+/** Asks the first that would upgrade the request; null = there is none. */
+function upgradeOf(upgrades: readonly Upgrade[]): Upgrade | null {
+  const find = (request: Parameters<Upgrade['upgrades']>[0]): Upgrade | undefined =>
+    upgrades.find((upgrade) => upgrade.upgrades(request));
+  if (upgrades.length === 0) return null;
+  return {
+    upgrades: (request) => find(request) !== undefined,
+    accept: async (incoming, socket, head) => (await find(incoming)?.accept(incoming, socket, head)) ?? null,
+  };
+}
+
+/** The API's routes beside those of REST and GraphQL. */
+function createApi(version: string, docsKey: AppOptions['docsKey'], config: () => Config): App['api'] {
+  const api: App['api'] = new Hono();
+  api.get('/health', (c) => c.text('ok'));
+  const reference = createReference({ version, key: docsKey });
+  for (const path of ['/docs', '/docs/*']) {
+    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
+  }
+  return api;
+}
 
 function createHolder(pool: Pool, config: () => Config, observe: Observe): CatalogHolder {
   const load = (): Promise<Catalog> => {
@@ -136,7 +164,7 @@ const createServers = (
 ) => ({
   rest: createRestServer(first.restPrefix, context),
   graphql: first.graphqlEnabled
-    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments))
+    ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
     : null,
   channels: first.realtimeEnabled
     ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
@@ -164,15 +192,8 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const holder = createHolder(pool, config, observe);
   const reloader = createReloader(settings, holder, observe);
   const feed = createFeed(pool, () => feedOptions(config()), observe);
-  // policies, columns and roles may be others now
-  holder.subscribe(() => feed.resync());
 
-  const api = new Hono<{ Bindings: HttpBindings }>();
-  api.get('/health', (c) => c.text('ok'));
-  const reference = createReference({ version, key: docsKey });
-  for (const path of ['/docs', '/docs/*']) {
-    api.get(path, async (c, next) => (await reference(c.req.path, config())) ?? next());
-  }
+  const api = createApi(version, docsKey, config);
   const context = {
     settings: () => settings.current().derived,
     catalog: holder.current,
@@ -190,8 +211,9 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   };
   const live = createLive(context, feed, observe);
   const serveLive = createServeLive(live);
+  holder.subscribe(() => readAnew(live, feed));
   const { rest, graphql, channels } = createServers(first, context, feed);
-  const owners = [channels, rest, graphql].filter((owner) => owner !== null);
+  const owners: readonly Direct[] = [channels, rest, graphql].filter((owner) => owner !== null);
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
@@ -211,7 +233,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   return {
     api,
     direct: owners.reduce(eitherOf),
-    upgrade: channels,
+    upgrade: upgradeOf([channels, graphql].filter((owner) => owner !== null)),
     admin,
     config,
     observe,
@@ -227,7 +249,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     reload: reloader.reload,
     release: async () => {
       live.stop();
-      await channels?.close();
+      await Promise.all([channels?.close(), graphql?.close()]);
     },
     stop: async () => {
       live.stop();

@@ -32,7 +32,13 @@ const STOREYS: readonly (readonly string[])[] = [
 /** What of other rooms a room may see, where not all that its storey allows; files or folders. */
 const NARROW: Readonly<Record<string, readonly string[]>> = {
   plan: ['server/names', 'server/errors', 'server/request', 'server/catalog'],
-  query: ['server/names', 'server/plan/types.ts', 'server/plan/document.ts', 'server/request/ast.ts'],
+  query: [
+    'server/names',
+    'server/plan/types.ts',
+    'server/plan/document.ts',
+    'server/plan/document-columns.ts',
+    'server/request/ast.ts',
+  ],
   execute: ['server/errors', 'server/observe', 'server/query'],
   response: ['server/errors', 'server/request', 'server/plan/types.ts', 'server/execute'],
   admin: ['server/config', 'server/observe'],
@@ -71,7 +77,12 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['server/config/sources.ts', 'server/project/supabase-config.ts'],
   yaml: ['server/openapi/route.ts', 'server/cli/gen-openapi.ts'],
   'yocto-spinner': ['server/cli/steps.ts'],
-  ws: ['server/realtime/socket'],
+  ws: [
+    'server/realtime/socket',
+    'server/graphql/socket-server.ts',
+    'server/graphql/socket.ts',
+    'server/graphql/socket-operation.ts',
+  ],
   zod: [
     'server/config',
     'server/realtime/socket/join.ts',
@@ -90,6 +101,7 @@ const NEIGHBOURS: Readonly<Record<string, readonly string[]>> = {
 /** Libraries of those houses, by file or folder; none elsewhere. Types of what is optional count, too. */
 const NEIGHBOURS_OWN: Readonly<Record<string, readonly string[]>> = {
   '@tanstack/react-query': ['sdk/react'],
+  react: ['sdk/react'],
 };
 
 /** Where a house is entered: the only files that pass on what others export. */

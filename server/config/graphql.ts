@@ -24,7 +24,7 @@ export const graphqlSettings = {
   }),
   'graphql-extensions': ownSetting(boolean, false, {
     description:
-      'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, upserts, further operators, distinct rows, groups.',
+      'Whether the GraphQL schema has what pg_graphql does not: filters and orders by related tables, nested inserts, upserts, further operators, distinct rows, groups, subscriptions.',
     reloadable: true,
     inDatabase: true,
   }),
@@ -58,6 +58,11 @@ export const graphqlSettings = {
   }),
   'graphql-max-aliases': ownSetting(integer(0, 1_000_000), 100, {
     description: 'How many fields of an operation may have an alias, counted likewise.',
+    reloadable: true,
+  }),
+  'graphql-max-subscriptions': ownSetting(integer(0, 100_000), 100, {
+    description:
+      'How many operations a connection by WebSocket may have open at a time. All subscriptions of a process together are bounded by `realtime-max-streams`.',
     reloadable: true,
   }),
   'graphql-max-batch': ownSetting(integer(0, 1000), 10, {

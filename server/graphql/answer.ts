@@ -55,6 +55,15 @@ export function dataOf(
   return { body: Buffer.concat(pieces), status: 200, headers: {}, errorCode: null };
 }
 
+const LINE_FEED = 0x0a;
+const BLANK = 0x20;
+
+/** Puts JSON on one line: a line break in it is white space between values, and would end what carries it. */
+export function onOneLine(json: Buffer): Buffer {
+  for (let at = json.indexOf(LINE_FEED); at >= 0; at = json.indexOf(LINE_FEED, at + 1)) json[at] = BLANK;
+  return json;
+}
+
 /** Refusals of a request that was not run, with the places in the document that they are about. */
 export const refusalOf = (errors: readonly GraphQLError[]): Outcome => ({
   body: Buffer.from(JSON.stringify({ errors })),
@@ -63,7 +72,8 @@ export const refusalOf = (errors: readonly GraphQLError[]): Outcome => ({
   errorCode: 'GRAPHQL_VALIDATION',
 });
 
-const shown = ({ message, code, details, hint }: ApiError) => ({
+/** A refusal in the form that GraphQL's errors have. */
+export const formatted = ({ message, code, details, hint }: ApiError) => ({
   message,
   extensions: {
     code,
@@ -74,7 +84,7 @@ const shown = ({ message, code, details, hint }: ApiError) => ({
 
 /** An operation that failed while it was run. */
 export const failureOf = (error: ApiError): Outcome => ({
-  body: Buffer.from(JSON.stringify({ data: null, errors: [shown(error)] })),
+  body: Buffer.from(JSON.stringify({ data: null, errors: [formatted(error)] })),
   status: 200,
   headers: {},
   errorCode: error.code,
@@ -82,7 +92,7 @@ export const failureOf = (error: ApiError): Outcome => ({
 
 /** A request that could not be served at all: who asks is not known, or the database is not there. */
 export const errorOf = (error: ApiError): Outcome => ({
-  body: Buffer.from(JSON.stringify({ errors: [shown(error)] })),
+  body: Buffer.from(JSON.stringify({ errors: [formatted(error)] })),
   status: error.status,
   headers: error.headers,
   errorCode: error.code,

@@ -100,27 +100,15 @@ const LISTED: readonly ScalarName[] = [
 /** The filter types of one schema. */
 export interface FilterTypes {
   readonly filterIs: GraphQLEnumType;
-  readonly direction: GraphQLEnumType;
   /** All that do not depend on a table, in the schema whether used or not. */
   readonly all: readonly GraphQLInputObjectType[];
   readonly ofEnum: (model: EnumModel, type: GraphQLEnumType) => GraphQLInputObjectType;
+  /** Of a scalar; some have none. */
+  readonly ofScalar: (scalar: ScalarName) => GraphQLInputObjectType | undefined;
   readonly ofTable: (table: Table) => GraphQLInputObjectType;
-  readonly orderOf: (table: Table) => GraphQLInputObjectType;
 }
 
 const listOf = (type: GraphQLInputType): GraphQLInputType => new GraphQLList(new GraphQLNonNull(type));
-
-export const createDirectionType = (): GraphQLEnumType =>
-  new GraphQLEnumType({
-    name: 'OrderByDirection',
-    description: 'Defines a per-field sorting order',
-    values: {
-      AscNullsFirst: { description: 'Ascending order, nulls first' },
-      AscNullsLast: { description: 'Ascending order, nulls last' },
-      DescNullsFirst: { description: 'Descending order, nulls first' },
-      DescNullsLast: { description: 'Descending order, nulls last' },
-    },
-  });
 
 /** What the filters of a schema are made with. */
 export interface FilterSources {
@@ -134,7 +122,6 @@ export interface FilterSources {
 /** Makes the filter types of a schema. */
 export function createFilterTypes({ enumOf, referencesOf, isExtended }: FilterSources): FilterTypes {
   const filterIs = new GraphQLEnumType({ name: 'FilterIs', values: { NULL: {}, NOT_NULL: {} } });
-  const direction = createDirectionType();
   const filterOf = (
     name: string,
     type: GraphQLInputType,
@@ -210,19 +197,12 @@ export function createFilterTypes({ enumOf, referencesOf, isExtended }: FilterSo
     related.set(table, known);
     return known;
   };
-  const orders = new Map<Table, GraphQLInputObjectType>();
-  const orderOf = (table: Table): GraphQLInputObjectType => {
-    const known = orders.get(table) ?? orderType(table, direction, referencesOf, orderOf);
-    orders.set(table, known);
-    return known;
-  };
   return {
     filterIs,
-    direction,
     all: [...scalars.values(), ...lists.values()],
     ofEnum,
+    ofScalar: (scalar) => scalars.get(scalar),
     ofTable,
-    orderOf,
   };
 }
 
@@ -254,9 +234,6 @@ function tableFilterFields(
   return fields;
 }
 
-const isOrdered = ({ type }: { readonly type: ColumnType }): boolean =>
-  type.kind !== 'list' && !(type.kind === 'scalar' && type.scalar === 'JSON');
-
 /** Several conditions on the rows that refer to one. */
 const relatedType = (
   table: Table,
@@ -285,30 +262,3 @@ const relatedFields = (
         return [reference.field, { type, extensions: means({ kind: 'related', reference }) }];
       }),
   );
-
-function orderType(
-  table: Table,
-  direction: GraphQLEnumType,
-  referencesOf: FilterSources['referencesOf'],
-  orderOf: (table: Table) => GraphQLInputObjectType,
-): GraphQLInputObjectType {
-  const columns = table.columns.filter(
-    (column) => column.selectable && isOrdered(column) && isName(column.field),
-  );
-  return new GraphQLInputObjectType({
-    name: `${table.name}OrderBy`,
-    fields: () =>
-      Object.fromEntries([
-        ...referencesOf(table)
-          .filter(({ field, toOne }) => toOne && isName(field))
-          .map((reference) => [
-            reference.field,
-            { type: orderOf(reference.target), extensions: means({ kind: 'related', reference }) },
-          ]),
-        ...columns.map((column) => [
-          column.field,
-          { type: direction, extensions: means({ kind: 'column', column }) },
-        ]),
-      ]),
-  });
-}

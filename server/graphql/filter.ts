@@ -20,7 +20,11 @@ import { type Planner, refusal, slotOf } from './planner.ts';
 import type { Reference } from './reference.ts';
 
 /** Conditions that hold together. */
-const all = (operator: 'and' | 'or', children: readonly PlannedLogic[], negated = false): PlannedLogic => {
+export const all = (
+  operator: 'and' | 'or',
+  children: readonly PlannedLogic[],
+  negated = false,
+): PlannedLogic => {
   const [only] = children;
   return only !== undefined && children.length === 1 && !negated
     ? only
@@ -50,7 +54,8 @@ const PATTERN = { like: 'like', ilike: 'ilike', startsWith: 'starts with' } as c
 const isOf = <T extends object>(operators: T, operator: string): operator is keyof T & string =>
   Object.hasOwn(operators, operator);
 
-function comparisonOf(planner: Planner, operator: FilterOperator, input: Input): Comparison {
+/** What an operator of a filter asks of a value. */
+export function comparisonOf(planner: Planner, operator: FilterOperator, input: Input): Comparison {
   if (operator === 'is') {
     if (input.value === null) throw refusal('The filter `is` takes NULL or NOT_NULL');
     return { kind: 'is', value: input.value === 'NULL' ? 'null' : 'not_null' };
@@ -162,13 +167,16 @@ function filterLogic(
         const conditions = filterLogic(planner, table, type, member);
         return conditions.length === 0 ? [] : [all('and', conditions, true)];
       }
-      default: {
+      case 'and':
+      case 'or': {
         const children = itemsOf(member).flatMap((item) => {
           const conditions = filterLogic(planner, table, type, item);
           return conditions.length === 0 ? [] : [all('and', conditions)];
         });
         return children.length === 0 ? [] : [all(meaning.kind, children)];
       }
+      default:
+        throw new Error(`${name} (${meaning.kind}) is no condition on rows`);
     }
   });
 }

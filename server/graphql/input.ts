@@ -141,6 +141,7 @@ export function structureOf(type: GraphQLInputType, value: unknown, rules: Struc
   if (value === undefined) return '-';
   if (value === null) return '~';
   if (isEnumType(type)) return JSON.stringify(value);
+  if (rules.isRow(type)) return namesOfRows([value as object]).key;
   if (isListType(type)) {
     const items = value as readonly unknown[];
     const of = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;

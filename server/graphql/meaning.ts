@@ -3,6 +3,7 @@
  * document is a walk along the schema's own types: what validation let through is resolved already.
  */
 import type { GraphQLField, GraphQLInputField } from 'graphql';
+import type { AggregateFunction } from '../plan/document.ts';
 import type { Table, TableColumn } from './model.ts';
 import type { Reference } from './reference.ts';
 import type { ComputedField, RoutineField } from './routine.ts';
@@ -26,7 +27,7 @@ export type FieldMeaning =
   | { readonly kind: 'cursor' | 'node' }
   | { readonly kind: 'start cursor' | 'end cursor' | 'has next page' | 'has previous page' }
   | { readonly kind: 'count' }
-  | { readonly kind: 'aggregated columns'; readonly aggregate: 'sum' | 'avg' | 'min' | 'max' }
+  | { readonly kind: 'aggregated columns'; readonly aggregate: AggregateFunction }
   | { readonly kind: 'aggregated'; readonly column: TableColumn }
   // of the answer to a write
   | { readonly kind: 'affected count' | 'records' };
@@ -37,7 +38,10 @@ export type InputMeaning =
   | { readonly kind: 'node id'; readonly table: Table }
   | { readonly kind: 'and' | 'or' | 'not' }
   /** Rows of another table: the one, or those for which some, all or none of the conditions hold. */
-  | { readonly kind: 'related'; readonly reference: Reference };
+  | { readonly kind: 'related'; readonly reference: Reference }
+  // of conditions on groups, and of their order
+  | { readonly kind: 'group key' | 'aggregate' | 'count' }
+  | { readonly kind: 'aggregated columns'; readonly aggregate: AggregateFunction };
 
 /** What is said of the rows of another table. */
 export type Quantifier = 'some' | 'every' | 'none';

@@ -7,23 +7,52 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { Departure } from '../execute/departure.ts';
-import type { Direct } from '../host/http-server.ts';
+import type { Direct, Upgrade } from '../host/http-server.ts';
 import type { RequestId } from '../observe/request-id.ts';
+import type { Feed } from '../realtime/feed.ts';
 import type { RestContext } from '../rest/context.ts';
-import { observationOf, send } from '../rest/mount.ts';
+import { headersOf, observationOf, send } from '../rest/mount.ts';
 import type { Served } from '../rest/route.ts';
+import { type Sent, sendLines } from '../rest/stream.ts';
 import type { TrustedDocuments } from './documents.ts';
+import type { GraphqlSocketServer } from './socket-server.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
-/** Serves one request. Never rejects. */
-type Serve = (incoming: IncomingMessage, departure: Departure, id: string) => Promise<Served>;
+/** GraphQL at a path: over HTTP, and by WebSocket. */
+export interface GraphqlServer extends Direct, Upgrade {
+  /** Ends subscriptions, and says goodbye to all connections. */
+  readonly close: () => Promise<void>;
+}
 
-async function load(context: RestContext, documents: TrustedDocuments): Promise<Serve> {
-  const [{ serveGraphql }, { createRoleSchemas }] = await Promise.all([
+interface Loaded {
+  /** Serves one request. Never rejects. */
+  readonly serve: (incoming: IncomingMessage, departure: Departure, id: string) => Promise<Served>;
+  readonly sockets: GraphqlSocketServer;
+  /** Null = nobody has subscribed yet. */
+  readonly subscriptions: () => Subscriptions | null;
+}
+
+async function load(context: RestContext, documents: TrustedDocuments, feed: Feed): Promise<Loaded> {
+  const [route, prepared, subscriptions, socketServer] = await Promise.all([
     import('./route.ts'),
     import('./prepared.ts'),
+    import('./subscriptions.ts'),
+    import('./socket-server.ts'),
   ]);
-  const own = { ...context, documents, schemas: createRoleSchemas() };
-  return (incoming, departure, id) => serveGraphql(own, incoming, departure, id);
+  const base = { ...context, documents, schemas: prepared.createRoleSchemas() };
+  let made: Subscriptions | null = null;
+  const own = {
+    ...base,
+    subscriptions: (): Subscriptions => {
+      made ??= subscriptions.createSubscriptions(base, feed);
+      return made;
+    },
+  };
+  return {
+    serve: (incoming, departure, id) => route.serveGraphql(own, incoming, departure, id),
+    sockets: socketServer.createGraphqlSocketServer(own),
+    subscriptions: () => made,
+  };
 }
 
 /** GraphQL at a path. It writes to Node's response itself, as REST does. */
@@ -31,12 +60,18 @@ export function createGraphqlServer(
   path: string,
   context: RestContext & { readonly requestId: RequestId },
   documents: TrustedDocuments,
-): Direct {
-  let loading: Promise<Serve> | null = null;
+  feed: Feed,
+): GraphqlServer {
+  let loading: Promise<Loaded> | null = null;
+  const loaded = (): Promise<Loaded> => {
+    loading ??= load(context, documents, feed);
+    return loading;
+  };
   const recycle = (body: Buffer): void => context.pool.recycle(body);
+  const owns = (target: string): boolean =>
+    target.startsWith(path) && (target.length === path.length || target[path.length] === '?');
   return {
-    owns: (target) =>
-      target.startsWith(path) && (target.length === path.length || target[path.length] === '?'),
+    owns,
     serve: async (incoming, outgoing) => {
       const started = performance.now();
       const trace = context.settings().config.serverTraceHeader;
@@ -46,14 +81,26 @@ export function createGraphqlServer(
       outgoing.once('close', () => {
         if (!outgoing.writableFinished) departure.announce();
       });
-      loading ??= load(context, documents);
-      const serve = await loading;
+      const { serve } = await loaded();
       const { answer, role, sql, errorCode } = await serve(incoming, departure, id);
-      const bytes = answer.body?.length ?? 0;
-      context.observe(
-        observationOf(incoming, { id, started, role, sql, bytes, errorCode, status: answer.status }),
-      );
+      const tell = (found: Sent): void =>
+        context.observe(observationOf(incoming, { ...found, id, started, role, sql }));
+      if (answer.lines) {
+        const headers = headersOf(answer, false);
+        tell(await sendLines(answer.lines, outgoing, () => void outgoing.writeHead(answer.status, headers)));
+        return;
+      }
+      tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });
       send(outgoing, answer, recycle);
+    },
+    // others may be meant by it, HTTP/2 for instance
+    upgrades: ({ url = '', headers }) => owns(url) && /\bwebsocket\b/i.test(headers.upgrade ?? ''),
+    accept: async (incoming, socket, head) => (await loaded()).sockets.accept(incoming, socket, head),
+    close: async () => {
+      if (loading === null) return;
+      const { subscriptions, sockets } = await loading;
+      subscriptions()?.stop();
+      await sockets.close();
     },
   };
 }

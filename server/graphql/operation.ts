@@ -35,6 +35,7 @@ export interface Operation {
   readonly fragments: Fragments;
   readonly type: GraphQLObjectType;
   readonly isMutation: boolean;
+  readonly isSubscription: boolean;
   /** Variables by name, with their types. */
   readonly variables: readonly (readonly [name: string, type: GraphQLInputType])[];
   /** Variables that decide by their value which fields are there. */
@@ -181,7 +182,7 @@ export function readOperation(
   if (errors.length > 0) throw new DocumentError(errors);
   const definition = chooseOperation(operations, operationName);
   const type = schema.getRootType(definition.operation);
-  if (!type || definition.operation === OperationTypeNode.SUBSCRIPTION) {
+  if (!type) {
     throw new DocumentError([
       new GraphQLError(`There are no operations of the type ${definition.operation}.`, { nodes: definition }),
     ]);
@@ -192,6 +193,7 @@ export function readOperation(
     fragments,
     type,
     isMutation: definition.operation === OperationTypeNode.MUTATION,
+    isSubscription: definition.operation === OperationTypeNode.SUBSCRIPTION,
     variables: (definition.variableDefinitions ?? []).flatMap(({ variable, type: node }) => {
       const found = typeFromAST(schema, node);
       return isInputType(found) ? [[variable.name.value, found] as const] : [];

@@ -158,6 +158,28 @@ export function planOrder(
   return { terms, keys, joins: joins.map(({ reference: _, ...join }) => join) };
 }
 
+const doesNotFit = (): Error =>
+  refusal(
+    'orderBy clause incompatible with pagination cursor',
+    'Send a cursor with the orderBy that it came from.',
+  );
+
+/** A position by those values of a cursor that stand at these places. */
+function positionOf(
+  planner: Planner,
+  input: Input,
+  places: readonly number[],
+  direction: 'before' | 'after',
+): Position {
+  const given = parseCursor(input.value);
+  const values = places.map((place) =>
+    given[place] === null || given[place] === undefined
+      ? null
+      : planner.slot((variables) => parseCursor(input.read(variables))[place] ?? null),
+  );
+  return { direction, inclusive: false, order: '', values };
+}
+
 /** The position that a cursor names, by as many of the first terms as it has values. */
 export function planPosition(
   planner: Planner,
@@ -167,21 +189,25 @@ export function planPosition(
 ): Position {
   const counting = terms.flatMap((term, index) => (isFirst(term, index, terms) ? [index] : []));
   const given = parseCursor(input.value);
-  if (given.length > terms.length) {
-    throw refusal(
-      'orderBy clause incompatible with pagination cursor',
-      'Send a cursor with the orderBy that it came from.',
-    );
-  }
+  if (given.length > terms.length) throw doesNotFit();
   // pg_graphql repeats the key where the order names it already
   const isRepeating = given.length === terms.length;
   const places = counting.map((place, index) => (isRepeating ? place : index));
-  const values = places
-    .slice(0, isRepeating ? places.length : given.length)
-    .map((place) =>
-      given[place] === null || given[place] === undefined
-        ? null
-        : planner.slot((variables) => parseCursor(input.read(variables))[place] ?? null),
-    );
-  return { direction, inclusive: false, order: '', values };
+  return positionOf(planner, input, places.slice(0, isRepeating ? places.length : given.length), direction);
+}
+
+/** The position that a cursor of ours names in an order of so many keys. */
+export function planCursor(
+  planner: Planner,
+  keys: number,
+  input: Input,
+  direction: 'before' | 'after',
+): Position {
+  if (parseCursor(input.value).length !== keys) throw doesNotFit();
+  return positionOf(
+    planner,
+    input,
+    Array.from({ length: keys }, (_, index) => index),
+    direction,
+  );
 }

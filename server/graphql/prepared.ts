@@ -6,9 +6,12 @@ import { type GraphQLInputType, type GraphQLSchema, getNamedType, isInputObjectT
 import { LRUCache } from 'lru-cache';
 import type { Catalog, Relation } from '../catalog/types.ts';
 import { judgeOf } from '../catalog/visible.ts';
+import type { QualifiedName } from '../names.ts';
 import type { PlanContext, PlanOptions } from '../plan/context.ts';
 import { costLimitWhere } from '../plan/cost.ts';
-import { type DocumentStep, isAggregating, type RootValue } from '../plan/document.ts';
+import type { DocumentStep, RootValue } from '../plan/document.ts';
+import { isAggregating } from '../plan/document-columns.ts';
+import { isComputed } from '../plan/document-functions.ts';
 import { refuseUnprotectedRelations } from '../plan/protect.ts';
 import { renderDocument, renderDocumentCost } from '../query/document.ts';
 import type { Statement } from '../query/statement.ts';
@@ -38,6 +41,10 @@ export interface PreparedStep extends Omit<PlannedStep, 'step'> {
 export interface Prepared {
   readonly entries: readonly RootEntry[];
   readonly steps: readonly PreparedStep[];
+  /** What its statements read and write, but for what functions do. */
+  readonly relations: readonly QualifiedName[];
+  /** Functions take part in what is read. */
+  readonly isComputed: boolean;
 }
 
 /** What a role's requests are answered with. */
@@ -178,7 +185,12 @@ function createRoleSchema(
       operation.type,
     );
     refuseUnprotectedRelations(context, [...relations]);
-    return { entries: root.entries, steps: stepsOf(context, root, slots, idOf) };
+    return {
+      entries: root.entries,
+      steps: stepsOf(context, root, slots, idOf),
+      relations: [...relations].map(({ name }) => name),
+      isComputed: root.steps.some(({ step }) => step.kind === 'read' && isComputed(step.values)),
+    };
   };
 
   return {

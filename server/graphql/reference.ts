@@ -13,6 +13,8 @@ export interface Reference {
   readonly field: string;
   readonly target: Table;
   readonly toOne: boolean;
+  /** Its columns hold the target's key, rather than the target's columns the own one. */
+  readonly holdsKey: boolean;
   /** Whether there may be no such row, or none that the role sees. */
   readonly nullable: boolean;
   /** Pairs [own column, column of the target]. */
@@ -102,6 +104,7 @@ function atHolder({ referenced, holder, columns, foreignName, isSecured }: Key):
     field: fieldOf({ target: referenced, override: foreignName, columns: own, unique: true }),
     target: referenced,
     toOne: true,
+    holdsKey: true,
     nullable: !isRequired || isSecured,
     columns,
   };
@@ -115,6 +118,7 @@ function atReferenced({ holder, columns, localName }: Key): Reference {
     field: fieldOf({ target: holder, override: localName, columns: foreign, unique }),
     target: holder,
     toOne: unique,
+    holdsKey: false,
     nullable: true,
     columns: columns.map(([own, other]): ColumnPair => [other, own]),
   };

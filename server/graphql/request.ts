@@ -32,7 +32,8 @@ function optionalObject(value: unknown, name: string): Readonly<Record<string, u
   throw malformed(`${name} is no object.`);
 }
 
-function requestOf(value: unknown): GraphqlRequest {
+/** An operation as clients write it. Throws AURA300. */
+export function requestOf(value: unknown): GraphqlRequest {
   if (!isObject(value)) throw malformed('It is no JSON object.');
   const { query, operationName, variables, extensions: more, documentId } = value;
   const extensions = optionalObject(more, 'extensions');
@@ -59,7 +60,8 @@ function keepDigits(_key: string, value: unknown, context?: { readonly source?: 
     : value;
 }
 
-function parseJson(text: string, what: string): unknown {
+/** JSON whose numbers keep their digits. Throws AURA300. */
+export function parseJson(text: string, what: string): unknown {
   try {
     return MANY_DIGITS.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
   } catch (error) {
@@ -136,6 +138,17 @@ export function answerTypeOf(accept: string | undefined): AnswerType {
   throw apiError('AURA303', `None of these types are available: ${accept}`, {
     hint: 'Accept application/graphql-response+json or application/json.',
   });
+}
+
+const EVENTS = 'text/event-stream';
+
+/** Whether the client would rather have a stream of results than any of the other types. */
+export function wantsEvents(accept: string | undefined): boolean {
+  if (accept?.includes(EVENTS) !== true) return false;
+  const ranges = rangesOf(accept).filter(({ quality }) => quality > 0);
+  const best = ranges.toSorted((a, b) => b.quality - a.quality);
+  const first = best.find(({ type }) => type === EVENTS || OFFERED.some((offered) => offered === type));
+  return first?.type === EVENTS;
 }
 
 /** Whether a browser asks for a page rather than for an answer. */

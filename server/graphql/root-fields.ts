@@ -9,7 +9,7 @@ import {
   GraphQLNonNull,
 } from 'graphql';
 import { withoutLength } from './column-type.ts';
-import { conflictArgument, updateByKey } from './extension-types.ts';
+import { updateByKey } from './extension-types.ts';
 import { isName, lowerFirst } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Table } from './model.ts';
@@ -81,7 +81,14 @@ function writes(parts: SchemaParts, table: Table): Fields {
       type: types.insertResponse,
       args: {
         objects: { type: objects },
-        ...(parts.isExtended ? conflictArgument(parts, table) : {}),
+        ...(parts.isExtended
+          ? {
+              onConflict: {
+                type: parts.conflictOf(table),
+                description: 'What becomes of records that exist already',
+              },
+            }
+          : {}),
       },
       description: `Adds one or more \`${table.name}\` records to the collection`,
       extensions: means({ kind: 'insert', table }),
@@ -164,11 +171,20 @@ function sorted(fields: Fields): Fields {
   return inOrder;
 }
 
-/** The fields of both roots, by name. A function never takes the place of a table's field. */
-export function createRootFields(
-  parts: SchemaParts,
-  routines: readonly RoutineField[],
-): { readonly query: Fields; readonly mutation: Fields } {
+/** Changes of what is behind a view are not known. */
+const isFollowed = ({ relation: { kind } }: Table): boolean =>
+  kind === 'table' || kind === 'partitioned table';
+
+/** The fields of the roots, by name. */
+export interface RootFields {
+  readonly query: Fields;
+  readonly mutation: Fields;
+  /** Queries of tables, which can be followed. */
+  readonly subscription: Fields;
+}
+
+/** Makes the fields of the roots. A function never takes the place of a table's field. */
+export function createRootFields(parts: SchemaParts, routines: readonly RoutineField[]): RootFields {
   const query: Fields = {
     node: {
       type: parts.node,
@@ -178,13 +194,16 @@ export function createRootFields(
     },
   };
   const mutation: Fields = {};
+  const subscription: Fields = {};
   for (const table of parts.model.tables.values()) {
-    Object.assign(query, collection(parts, table), byKey(parts, table));
+    const reads = { ...collection(parts, table), ...byKey(parts, table) };
+    Object.assign(query, reads);
+    if (parts.isExtended && isFollowed(table)) Object.assign(subscription, reads);
     Object.assign(mutation, writes(parts, table));
   }
   for (const routine of routines) {
     const root = routine.routine.volatility === 'volatile' ? mutation : query;
     root[routine.field] ??= call(parts, routine);
   }
-  return { query: sorted(query), mutation: sorted(mutation) };
+  return { query: sorted(query), mutation: sorted(mutation), subscription: sorted(subscription) };
 }

@@ -10,10 +10,12 @@ import { formOf } from './column-type.ts';
 import { isNode, planEqualities } from './filter.ts';
 import { meaningOf } from './meaning.ts';
 import { type Table, tableOf } from './model.ts';
+import type { NestedInsert } from './nested.ts';
 import { parseNodeId } from './node-id.ts';
 import { type Planner, refusal, type SlotReader } from './planner.ts';
 import type { RoutineField } from './routine.ts';
-import { inputsOf, planArguments, planConnection, planRecord, planRow, type Selected } from './row.ts';
+import { planArguments, planConnection, planRecord, planRow } from './row.ts';
+import { inputsOf, type Selected } from './selected.ts';
 import { collectFields, selectionsOf } from './selection.ts';
 import { planDelete, planInsert, planUpdate, planUpdateByKey, type WriteLimit } from './write.ts';
 
@@ -22,6 +24,8 @@ export interface PlannedStep {
   readonly step: DocumentStep;
   readonly body: SlotReader | null;
   readonly atMost: WriteLimit | null;
+  /** What is written before, by statements of its own; null = nothing. */
+  readonly nested: NestedInsert | null;
   /** Functions that are called in it. */
   readonly routines: readonly RoutineField[];
 }
@@ -123,7 +127,7 @@ function mutationStep(planner: Planner, selected: Selected): PlannedStep {
     default: {
       const routines = meaning.kind === 'call' ? [meaning.routine] : [];
       const step: DocumentStep = { kind: 'read', values: [readValue(planner, selected)] };
-      return { step, body: null, atMost: null, routines };
+      return { step, body: null, atMost: null, nested: null, routines };
     }
   }
 }
@@ -160,6 +164,7 @@ export function planRoot(
       values.push(readValue(planner, selected));
     }
   }
-  if (values.length > 0) steps.push({ step: { kind: 'read', values }, body: null, atMost: null, routines });
+  if (values.length > 0)
+    steps.push({ step: { kind: 'read', values }, body: null, atMost: null, nested: null, routines });
   return { entries, steps };
 }

@@ -5,11 +5,19 @@
 
 import { runWithinCost } from '../execute/cost.ts';
 import type { ResultSet } from '../execute/result.ts';
-import { runTransaction, runWork, type Task } from '../execute/transaction.ts';
+import {
+  type Executed,
+  runTransaction,
+  runWork,
+  type Task,
+  type Transaction,
+  type TransactionMode,
+} from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
 import type { Scene } from '../rest/context.ts';
-import { afterFirst, rollsBack, transactionOf } from '../rest/task.ts';
+import { afterFirst, rollsBack, transactionOf, within } from '../rest/task.ts';
 import type { Variables } from './input.ts';
+import { writeNested } from './nested-run.ts';
 import type { Operation } from './operation.ts';
 import { refusal } from './planner.ts';
 import type { Prepared, PreparedStep } from './prepared.ts';
@@ -27,6 +35,7 @@ function boundValue(
   parameter: Parameter,
   { slots, body }: PreparedStep,
   variables: Variables,
+  written: string | null,
 ): string | null {
   switch (parameter.kind) {
     case 'constant':
@@ -34,18 +43,21 @@ function boundValue(
     case 'slot':
       return slots[parameter.index]?.(variables) ?? null;
     case 'body':
-      return body?.(variables) ?? null;
+      return written ?? body?.(variables) ?? null;
     default:
       throw new Error(`a document has no parameter of the kind ${parameter.kind}`);
   }
 }
 
-function taskOf(
+/** What the database runs for a step. `written` are rows that it shows; `mostMs` is the time that it has. */
+export function taskOf(
   scene: Scene,
   seen: SeenRequest,
   operation: Operation,
   step: PreparedStep,
   variables: Variables,
+  written: string | null = null,
+  mostMs: number | null = null,
 ): Task {
   const { context, settings, catalog, identity } = scene;
   const [schema = 'public', ...beside] = catalog.schemas;
@@ -57,12 +69,12 @@ function taskOf(
     preferences: { timezone: null },
   });
   return {
-    session: context.renderSession(session),
+    session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
     role: identity.role,
     preRequest: settings.preRequest,
     statements: { main: step.statement, estimate: null, cost: null },
     key: step.id === null ? null : `${identity.role} graphql ${step.id}`,
-    values: step.statement.parameters.map((parameter) => boundValue(parameter, step, variables)),
+    values: step.statement.parameters.map((parameter) => boundValue(parameter, step, variables, written)),
     estimateValues: [],
     binary: NO_BINARY,
     readOnly: !operation.isMutation,
@@ -81,51 +93,87 @@ function verificationOf({ atMost }: PreparedStep, variables: Variables) {
   };
 }
 
-/** The rows of each step, a column for each of its values. Rejects with ApiError, and GraphQLError beyond `atMost`. */
+/** The transaction that an operation runs in. */
+function modeOf(scene: Scene, operation: Operation, steps: readonly PreparedStep[]): TransactionMode {
+  const { settings, identity } = scene;
+  const routines = steps.flatMap((step) => step.routines);
+  const isolation = routines.find(({ routine }) => routine.isolation !== null)?.routine.isolation;
+  return {
+    ...transactionOf(scene),
+    isolation: isolation ?? settings.isolationOf(identity.role),
+    readOnly: !operation.isMutation,
+    rollback: rollsBack(settings.config.dbTxEnd, null),
+    taints: operation.isMutation || settings.preRequest !== null || routines.length > 0,
+  };
+}
+
+type Columns = readonly (Buffer | null)[];
+
+/**
+ * The rows of each step, a column for each of its values. `onSql` is told the SQL of statements that nested inserts
+ * take. Rejects with ApiError, and GraphQLError beyond `atMost`.
+ */
 export async function runPrepared(
   scene: Scene,
   seen: SeenRequest,
   operation: Operation,
   { steps }: Prepared,
   variables: Variables,
-): Promise<readonly (readonly (Buffer | null)[])[]> {
+  onSql: (text: string) => void,
+): Promise<readonly Columns[]> {
   const [only, ...others] = steps;
   if (only === undefined) return [];
-  const { settings, identity } = scene;
-  const isolation = steps
-    .flatMap(({ routines }) => routines)
-    .find(({ routine }) => routine.isolation !== null);
-  const mode = {
-    ...transactionOf(scene),
-    isolation: isolation?.routine.isolation ?? settings.isolationOf(identity.role),
-    readOnly: !operation.isMutation,
-    rollback: rollsBack(settings.config.dbTxEnd, null),
-    taints: operation.isMutation || settings.preRequest !== null || only.routines.length > 0,
-  };
+  const mode = modeOf(scene, operation, steps);
   const { pool } = scene.context;
-  if (others.length === 0) {
-    const task = taskOf(scene, seen, operation, only, variables);
-    const work = { ...task, ...mode, verify: verificationOf(only, variables) };
-    const running = only.cost?.guard.isUnknown()
-      ? runWithinCost(pool, work, { explain: only.cost.explain, check: only.cost.guard.check })
-      : runWork(pool, work);
-    const { rows } = await running;
-    return [rowOf(rows, only)];
+  if (others.length > 0 || only.nested !== null) {
+    return runTransaction(pool, mode, ({ run }) =>
+      runSteps(scene, seen, operation, steps, variables, run, onSql),
+    );
   }
-  return runTransaction(pool, mode, async ({ run }) => {
-    const found: (readonly (Buffer | null)[])[] = [];
-    for (const [index, step] of steps.entries()) {
-      const task = taskOf(scene, seen, operation, step, variables);
-      const { rows, result } = await run(index === 0 ? task : afterFirst(task));
-      verificationOf(step, variables)?.(result);
-      found.push(rowOf(rows, step));
-    }
-    return found;
-  });
+  const task = taskOf(scene, seen, operation, only, variables);
+  const work = { ...task, ...mode, verify: verificationOf(only, variables) };
+  const running = only.cost?.guard.isUnknown()
+    ? runWithinCost(pool, work, { explain: only.cost.explain, check: only.cost.guard.check })
+    : runWork(pool, work);
+  const { rows } = await running;
+  return [rowOf(rows, only)];
+}
+
+/** Several statements in an open transaction, whose first one sets the session. */
+async function runSteps(
+  scene: Scene,
+  seen: SeenRequest,
+  operation: Operation,
+  steps: readonly PreparedStep[],
+  variables: Variables,
+  run: Transaction['run'],
+  onSql: (text: string) => void,
+): Promise<readonly Columns[]> {
+  let isFirst = true;
+  const runTask = (task: Task): Promise<Executed> => {
+    const opens = isFirst;
+    isFirst = false;
+    return run(opens ? task : afterFirst(task));
+  };
+  const found: Columns[] = [];
+  for (const step of steps) {
+    const { nested } = step;
+    const written = nested
+      ? await writeNested(
+          scene,
+          nested,
+          variables,
+          (task) => runTask({ ...taskOf(scene, seen, operation, step, variables, ''), ...task }),
+          onSql,
+        )
+      : null;
+    const { rows, result } = await runTask(taskOf(scene, seen, operation, step, variables, written));
+    verificationOf(step, variables)?.(result);
+    found.push(rowOf(rows, step));
+  }
+  return found;
 }
 
 /** The JSON columns of the one row; a write's first column is the number of its rows. */
-const rowOf = (
-  rows: readonly (readonly (Buffer | null)[])[],
-  { isWrite }: PreparedStep,
-): readonly (Buffer | null)[] => (rows[0] ?? []).slice(isWrite ? 1 : 0);
+export const rowOf = (rows: readonly Columns[], { isWrite }: PreparedStep): Columns =>
+  (rows[0] ?? []).slice(isWrite ? 1 : 0);

@@ -14,6 +14,8 @@ import {
 import type { ColumnType, EnumModel } from './column-type.ts';
 import type { FilterTypes } from './filter-types.ts';
 import type { Model, Table } from './model.ts';
+import type { OrderTypes } from './order-types.ts';
+import type { Reference } from './reference.ts';
 import type { RoutineResult } from './routine.ts';
 
 export const required = <T extends GraphQLOutputType & GraphQLInputType>(type: T): GraphQLNonNull<T> =>
@@ -34,11 +36,15 @@ export interface TableTypes {
 export interface SchemaParts {
   readonly model: Model;
   readonly filters: FilterTypes;
+  readonly orders: OrderTypes;
   readonly typesOf: (table: Table) => TableTypes;
   readonly enumOf: (model: EnumModel) => GraphQLEnumType;
   /** The schema has what pg_graphql has not. */
   readonly isExtended: boolean;
-  readonly conflictAction: GraphQLEnumType;
+  /** The type of `onConflict`. */
+  readonly conflictOf: (table: Table) => GraphQLInputObjectType;
+  /** How a table refers to others, and others to it. */
+  readonly referencesOf: (table: Table) => readonly Reference[];
   readonly node: GraphQLInterfaceType;
   readonly pageInfo: GraphQLObjectType;
   /** The type of a column's or a parameter's value, null allowed. */

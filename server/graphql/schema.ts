@@ -6,7 +6,6 @@
 import {
   type GraphQLFieldConfigArgumentMap,
   type GraphQLFieldConfigMap,
-  GraphQLInputObjectType,
   type GraphQLInputType,
   GraphQLInterfaceType,
   GraphQLList,
@@ -19,18 +18,20 @@ import {
 import { createAggregateType } from './aggregate-type.ts';
 import type { ColumnType } from './column-type.ts';
 import { createEnumTypes } from './enum-type.ts';
-import { createConflictActionType } from './extension-types.ts';
+import { createConflictTypes } from './extension-types.ts';
 import { createFieldEnum } from './field-enum.ts';
 import { createFilterTypes } from './filter-types.ts';
 import { createGroupsField } from './group-type.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
 import type { Model, Table } from './model.ts';
-import { buildReferences, type Reference } from './reference.ts';
+import { createOrderTypes } from './order-types.ts';
+import { buildReferences } from './reference.ts';
 import { createRootFields } from './root-fields.ts';
 import { buildComputedFields, buildRoutineFields } from './routine.ts';
 import { SCALARS } from './scalar.ts';
 import { required, type SchemaParts, type TableTypes } from './schema-parts.ts';
+import { inputType, responseType } from './write-types.ts';
 
 type Fields = GraphQLFieldConfigMap<unknown, unknown>;
 
@@ -49,7 +50,7 @@ const PAGE_INFO = (): GraphQLObjectType =>
   });
 
 function collectionArguments(
-  { filters, isExtended }: SchemaParts,
+  { filters, orders, isExtended }: SchemaParts,
   table: Table,
 ): GraphQLFieldConfigArgumentMap {
   const distinct = isExtended ? createFieldEnum(table, 'Distinct') : null;
@@ -71,7 +72,7 @@ function collectionArguments(
       description: 'Filters to apply to the results set when querying from the collection',
     },
     orderBy: {
-      type: new GraphQLList(new GraphQLNonNull(filters.orderOf(table))),
+      type: new GraphQLList(new GraphQLNonNull(orders.ofTable(table))),
       description: 'Sort order to apply to the collection',
     },
     ...(distinct === null
@@ -85,7 +86,7 @@ function collectionArguments(
   };
 }
 
-function rowFields(parts: SchemaParts, table: Table, references: readonly Reference[]): Fields {
+function rowFields(parts: SchemaParts, table: Table): Fields {
   const fields: Fields = {};
   if (table.key.length > 0) {
     fields['nodeId'] = {
@@ -103,7 +104,7 @@ function rowFields(parts: SchemaParts, table: Table, references: readonly Refere
       extensions: means({ kind: 'column', column }),
     };
   }
-  for (const reference of references) {
+  for (const reference of parts.referencesOf(table)) {
     if (!isName(reference.field)) continue;
     const { node, connection } = parts.typesOf(reference.target);
     const type = reference.toOne ? node : connection;
@@ -159,49 +160,12 @@ function connectionFields(parts: SchemaParts, table: Table, node: GraphQLObjectT
   };
 }
 
-function responseType(name: string, node: GraphQLObjectType): GraphQLObjectType {
-  return new GraphQLObjectType({
-    name,
-    fields: {
-      affectedCount: {
-        type: required(SCALARS.Int),
-        description: 'Count of the records impacted by the mutation',
-        extensions: means({ kind: 'affected count' }),
-      },
-      records: {
-        type: listOf(node),
-        description: 'Array of records impacted by the mutation',
-        extensions: means({ kind: 'records' }),
-      },
-    },
-  });
-}
-
-function inputType(parts: SchemaParts, table: Table, use: 'insert' | 'update'): GraphQLInputObjectType {
-  return new GraphQLInputObjectType({
-    name: `${table.name}${use === 'insert' ? 'Insert' : 'Update'}Input`,
-    fields: () =>
-      Object.fromEntries(
-        table.columns
-          .filter(
-            (column) => (use === 'insert' ? column.insertable : column.updatable) && isName(column.field),
-          )
-          .map((column) => [
-            column.field,
-            { type: parts.valueType(column.type), extensions: means({ kind: 'column', column }) },
-          ]),
-      ),
-  });
-}
-
 function createParts(model: Model, isExtended: boolean): SchemaParts {
   const enumOf = createEnumTypes();
   const references = buildReferences(model);
-  const filters = createFilterTypes({
-    enumOf,
-    isExtended,
-    referencesOf: (table) => (isExtended ? (references.get(table) ?? []) : []),
-  });
+  const referencesOf = (table: Table) => (isExtended ? (references.get(table) ?? []) : []);
+  const filters = createFilterTypes({ enumOf, isExtended, referencesOf });
+  const orders = createOrderTypes(referencesOf);
   const node = new GraphQLInterfaceType({
     name: 'Node',
     fields: { nodeId: { type: required(SCALARS.ID), description: 'Retrieves a record by `ID`' } },
@@ -219,7 +183,7 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
       name: table.name,
       description: table.description,
       interfaces: table.key.length > 0 ? [node] : [],
-      fields: () => rowFields(parts, table, references.get(table) ?? []),
+      fields: () => rowFields(parts, table),
     });
     const made: TableTypes = {
       node: own,
@@ -240,10 +204,12 @@ function createParts(model: Model, isExtended: boolean): SchemaParts {
   const parts: SchemaParts = {
     model,
     filters,
+    orders,
     typesOf,
     enumOf,
     isExtended,
-    conflictAction: createConflictActionType(),
+    conflictOf: createConflictTypes(referencesOf),
+    referencesOf: (table) => references.get(table) ?? [],
     node,
     pageInfo,
     valueType,
@@ -288,15 +254,22 @@ export function buildSchema(model: Model, isExtended: boolean): GraphQLSchema {
     description: 'The root type for creating and mutating data',
     fields: roots.mutation,
   });
+  const subscription = new GraphQLObjectType({
+    name: 'Subscription',
+    description: 'The root type for following data: each result is the whole answer, whenever it has changed',
+    fields: roots.subscription,
+  });
+  const hasSubscriptions = Object.keys(roots.subscription).length > 0;
   return new GraphQLSchema({
     query,
     ...(hasMutations ? { mutation } : {}),
+    ...(hasSubscriptions ? { subscription } : {}),
     types: [
       ...Object.values(SCALARS),
       ...parts.filters.all,
       parts.pageInfo,
       parts.filters.filterIs,
-      parts.filters.direction,
+      parts.orders.direction,
       ...[...model.tables.values()].map((table) => parts.typesOf(table).node),
       ...enumTypes(parts),
     ],

@@ -1,14 +1,17 @@
 /**
  * Mutations that write tables: what is written, of which rows, and what is answered of them.
  */
-import { columnsNeeded, type DocumentWrite, type WrittenValue } from '../plan/document.ts';
-import type { InsertPlan, TargetColumn } from '../plan/types.ts';
-import type { ColumnType } from './column-type.ts';
+import type { DocumentWrite, WrittenValue } from '../plan/document.ts';
+import { columnsNeeded } from '../plan/document-columns.ts';
+import type { TargetColumn, WrittenPlan } from '../plan/types.ts';
 import { planFilter } from './filter.ts';
 import { type Input, membersOf, namesOfRows, type Variables } from './input.ts';
 import { fieldColumn, type Table, type TableColumn } from './model.ts';
+import { type NestedInsert, nests, planConflict, planNested } from './nested.ts';
 import { type Planner, refusal, type SlotReader } from './planner.ts';
-import { inputsOf, objectTypeOf, planMembers, planRow, type Selected } from './row.ts';
+import { planRow } from './row.ts';
+import { isRow, memberJson } from './row-json.ts';
+import { inputsOf, objectTypeOf, planMembers, type Selected } from './selected.ts';
 import { selectionsOf } from './selection.ts';
 
 /** A write, with what differs between two requests of one structure. */
@@ -18,6 +21,8 @@ export interface PlannedWrite {
   readonly body: SlotReader | null;
   /** The most rows that it may affect; null = any number. */
   readonly atMost: WriteLimit | null;
+  /** What is written before, by statements of its own; null = nothing. */
+  readonly nested: NestedInsert | null;
 }
 
 /** How many rows a write may affect, and what it would do to them. */
@@ -26,31 +31,9 @@ export interface WriteLimit {
   readonly most: (variables: Variables) => number;
 }
 
-const isRow = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A value as the JSON that PostgreSQL reads into its column: strings for what JSON's numbers would not keep. */
-function jsonOf(type: ColumnType, value: unknown, field: string): string {
-  if (value === null || value === undefined) return 'null';
-  if (type.kind === 'list') {
-    const items = Array.isArray(value) ? value : [value];
-    return `[${items.map((item) => jsonOf(type.of, item, field)).join()}]`;
-  }
-  if (type.kind === 'enum' || type.scalar !== 'JSON') return JSON.stringify(value);
-  const text = String(value);
-  try {
-    JSON.parse(text);
-  } catch {
-    throw refusal(`The value of \`${field}\` is not JSON`, 'Send JSON serialized as a string.');
-  }
-  return text;
-}
-
 const objectJson = (columns: readonly TableColumn[], row: unknown): string => {
-  const members = columns.flatMap(({ field, column, type }) =>
-    isRow(row) && row[field] !== undefined
-      ? [`${JSON.stringify(column.name)}:${jsonOf(type, row[field], field)}`]
-      : [],
+  const members = columns.flatMap((column) =>
+    isRow(row) && row[column.field] !== undefined ? [memberJson(column, row[column.field])] : [],
   );
   return `{${members.join()}}`;
 };
@@ -86,22 +69,22 @@ function planAnswer(planner: Planner, table: Table, selected: Selected) {
   return { members, returning: needed.includes('*') ? ['*'] : [...new Set(needed)] };
 }
 
-/** What becomes of rows that exist already; null = they are refused. */
-function conflictOf(input: Input | undefined): InsertPlan['conflict'] {
-  const value = input?.value as { fields: readonly string[]; action: 'merge' | 'ignore' } | null | undefined;
-  return value ? { resolution: value.action, columns: value.fields } : null;
-}
-
 /** `insertInto...Collection`. */
 export function planInsert(planner: Planner, table: Table, selected: Selected): PlannedWrite {
   planner.touch(table.relation);
-  const objects = inputsOf(planner, selected).get('objects');
+  const inputs = inputsOf(planner, selected);
+  const objects = inputs.get('objects');
   const rows = (objects?.value ?? []) as readonly object[];
   if (!objects || rows.length === 0) throw refusal('At least one record must be provided to objects');
   const { names, isMixed } = namesOfRows(rows);
-  const columns = columnsOf(table, names);
+  const conflict = planConflict(inputs.get('onConflict'));
   const { members, returning } = planAnswer(planner, table, selected);
-  const body: SlotReader = (variables) => rowsJson(columns, objects.read(variables));
+  if (nests(planner, table, names)) {
+    const answered = returning.includes('*') ? [...table.relation.columns.keys()] : returning;
+    const nested = planNested(planner, table, objects, inputs.get('onConflict'), answered);
+    return { write: { mutate: writtenBefore(table, answered), members }, body: null, atMost: null, nested };
+  }
+  const columns = columnsOf(table, names);
   return {
     write: {
       mutate: {
@@ -109,7 +92,7 @@ export function planInsert(planner: Planner, table: Table, selected: Selected): 
         relation: table.relation.name,
         columns: columns.map(targetOf),
         bodyIsObject: false,
-        conflict: conflictOf(inputsOf(planner, selected).get('onConflict')),
+        conflict,
         conditions: [],
         returning,
         primaryKey: [],
@@ -117,10 +100,19 @@ export function planInsert(planner: Planner, table: Table, selected: Selected): 
       },
       members,
     },
-    body,
+    body: (variables) => rowsJson(columns, objects.read(variables)),
     atMost: null,
+    nested: null,
   };
 }
+
+/** Rows that statements of their own have written: they come in the body of what answers. */
+const writtenBefore = ({ relation }: Table, columns: readonly string[]): WrittenPlan => ({
+  kind: 'written',
+  relation: relation.name,
+  columns: columns.map((name) => ({ name, type: relation.columns.get(name)?.declaredType ?? 'text' })),
+  primaryKey: [],
+});
 
 function amountOf(input: Input | undefined): (variables: Variables) => number {
   return (variables) => {
@@ -160,6 +152,7 @@ export function planUpdate(planner: Planner, table: Table, selected: Selected): 
     },
     body: (variables) => objectJson(columns, set.read(variables)),
     atMost: { verb: 'update', most: amountOf(inputs.get('atMost')) },
+    nested: null,
   };
 }
 
@@ -194,6 +187,7 @@ export function planUpdateByKey(planner: Planner, table: Table, selected: Select
     },
     body: (variables) => rowsJson(columns, objects.read(variables)),
     atMost: null,
+    nested: null,
   };
 }
 
@@ -214,5 +208,6 @@ export function planDelete(planner: Planner, table: Table, selected: Selected): 
     },
     body: null,
     atMost: { verb: 'delete', most: amountOf(inputs.get('atMost')) },
+    nested: null,
   };
 }

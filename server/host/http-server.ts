@@ -21,7 +21,7 @@ export interface Direct {
 
 /** What makes other connections of requests than those of HTTP. */
 export interface Upgrade {
-  readonly upgrades: (target: string) => boolean;
+  readonly upgrades: (request: Pick<IncomingMessage, 'url' | 'headers'>) => boolean;
   /** Takes the connection over; resolves with the refusal where it does not. */
   readonly accept: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<ApiError | null>;
 }
@@ -116,7 +116,7 @@ function serveOrdinarily(server: Server, incoming: IncomingMessage, socket: Dupl
 function listenForUpgrades(server: Server, { upgrades, accept }: Upgrade): void {
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     // of a server that cannot be told beforehand which requests these are
-    if (!upgrades(incoming.url ?? '')) {
+    if (!upgrades(incoming)) {
       serveOrdinarily(server, incoming, socket);
       return;
     }
@@ -146,7 +146,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     requireHostHeader: false,
     requestTimeout: requestSeconds * 1000,
     ...(upgrade && {
-      shouldUpgradeCallback: ({ url }: IncomingMessage) => upgrade.upgrades(url ?? ''),
+      shouldUpgradeCallback: (incoming: IncomingMessage) => upgrade.upgrades(incoming),
     }),
   };
   const server = createServer(serverOptions, (incoming, outgoing) => {

@@ -41,8 +41,7 @@ export function createMetrics(poolState: () => PoolState): Metrics {
     else if (observation.kind === 'token lookup' || observation.kind === 'token evicted') tokens(observation);
     else if (observation.kind === 'catalog loaded' || observation.kind === 'catalog failed')
       catalog(observation);
-    else if (observation.kind === 'changes told' || observation.kind === 'live queries')
-      realtime(observation);
+    else if (REALTIME.has(observation.kind)) realtime(observation);
     else pool(observation);
   };
   return { observe, render: () => register.metrics(), contentType: register.contentType };
@@ -143,10 +142,17 @@ function createTokenMetrics(register: Registry): Observe {
   };
 }
 
+const REALTIME: ReadonlySet<Observation['kind']> = new Set(['changes told', 'live queries', 'subscriptions']);
+
 function createRealtimeMetrics(register: Registry): Observe {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [register] });
   const followers = gauge('aura_live_queries', 'Live queries that are open.');
   const groups = gauge('aura_live_query_groups', 'Groups of live queries that are read once for all.');
+  const subscribers = gauge('aura_graphql_subscriptions', 'Subscriptions of GraphQL that are open.');
+  const answers = gauge(
+    'aura_graphql_subscription_groups',
+    'Groups of subscriptions that are read once for all.',
+  );
   const changes = createTally(register, 'aura_changes_total', 'Changes that were read from the log.');
   const rounds = new Histogram({
     name: 'aura_change_rounds_seconds',
@@ -161,6 +167,9 @@ function createRealtimeMetrics(register: Registry): Observe {
     } else if (observation.kind === 'live queries') {
       followers.set(observation.followers);
       groups.set(observation.groups);
+    } else if (observation.kind === 'subscriptions') {
+      subscribers.set(observation.subscribers);
+      answers.set(observation.groups);
     }
   };
 }
@@ -179,12 +188,14 @@ function createRequestMetrics(register: Registry): (request: RequestObservation)
   );
   // by the first digit of the status
   const seriesOf = new Map([...METHODS, OTHER].map((method) => [method, [] as Series[]]));
-  return ({ method, status, seconds, bytes }) => {
+  return ({ method, status, seconds, bytes, isFollowed }) => {
+    if (bytes !== null) answered.add(bytes);
+    // how long somebody stays is no time of ours
+    if (isFollowed) return;
     const label = METHODS.has(method) ? method : OTHER;
     const list = seriesOf.get(label) ?? [];
     const hundreds = Math.floor(status / 100);
     list[hundreds] ??= durations.series({ method: label, status: `${hundreds}xx` });
     list[hundreds].observe(seconds);
-    if (bytes !== null) answered.add(bytes);
   };
 }

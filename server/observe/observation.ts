@@ -58,6 +58,13 @@ export type Observation =
       readonly seconds: number;
     }
   | {
+      readonly kind: 'subscriptions';
+      /** Of GraphQL, open at this moment. */
+      readonly subscribers: number;
+      /** Of those who are answered the same. */
+      readonly groups: number;
+    }
+  | {
       readonly kind: 'live queries';
       /** Open at this moment. */
       readonly followers: number;
@@ -91,6 +98,8 @@ export interface RequestObservation {
   readonly status: number;
   /** From the first byte of the request's head to the last of the answer. */
   readonly seconds: number;
+  /** It was answered as long as the client stayed. */
+  readonly isFollowed?: boolean;
   /** Bytes of the answer's body; null where it was not counted. */
   readonly bytes: number | null;
   /** The role it ran as; null where it was refused before. */

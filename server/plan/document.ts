@@ -5,7 +5,7 @@
  */
 import type { QualifiedName } from '../names.ts';
 import type { Position } from '../request/ast.ts';
-import type { CallPlan, DeletePlan, InsertPlan, PageKey, PlannedLogic, UpdatePlan } from './types.ts';
+import type { CallPlan, MutatePlan, PageKey, PlannedLogic } from './types.ts';
 
 /** How a value becomes JSON. */
 export type ValueForm =
@@ -39,7 +39,9 @@ export type RowValue =
   /** Schema, relation and key, by which the row can be found again. */
   | { readonly kind: 'node id'; readonly relation: QualifiedName; readonly columns: readonly string[] }
   | { readonly kind: 'record'; readonly record: RecordPlan }
-  | { readonly kind: 'connection'; readonly connection: ConnectionPlan };
+  | { readonly kind: 'connection'; readonly connection: ConnectionPlan }
+  /** Values of the same row in an object of their own. */
+  | { readonly kind: 'object'; readonly members: RowMembers };
 
 /** The object of a row. */
 export type RowMembers = readonly Member<RowValue>[];
@@ -54,7 +56,22 @@ export type RowSource =
       readonly kind: 'call';
       readonly call: Pick<CallPlan, 'routine' | 'arguments'>;
       readonly rowType: QualifiedName;
+    }
+  /** Of other rows one for each combination of the values of some columns. */
+  | {
+      readonly kind: 'groups';
+      readonly of: CountedRows;
+      readonly by: readonly string[];
+      readonly aggregates: readonly GroupAggregate[];
     };
+
+/** Something that is said of all rows of a group, as a column under a name that no column of the rows has. */
+export interface GroupAggregate {
+  readonly name: string;
+  readonly function: AggregateFunction | 'count';
+  /** Null = the rows themselves are counted. */
+  readonly column: string | null;
+}
 
 /** Rows: where they come from and which of them. */
 export interface RowsPlan {
@@ -83,42 +100,26 @@ export type PageInfoValue =
   | TextValue
   | { readonly kind: 'start cursor' | 'end cursor' | 'has next page' | 'has previous page' };
 
+export type AggregateFunction = 'sum' | 'avg' | 'min' | 'max';
+
 export type AggregateValue =
   | TextValue
   | { readonly kind: 'count' }
   | {
       readonly kind: 'columns';
-      readonly aggregate: 'sum' | 'avg' | 'min' | 'max';
+      readonly aggregate: AggregateFunction;
       readonly members: readonly Member<
         TextValue | { readonly kind: 'aggregated'; readonly column: string }
       >[];
     };
-
-/** A group's values, and what there is to say of its rows. */
-export type GroupValue =
-  | TextValue
-  | {
-      readonly kind: 'key';
-      readonly members: readonly Member<
-        TextValue | { readonly kind: 'column'; readonly name: string; readonly form: ValueForm }
-      >[];
-    }
-  | { readonly kind: 'aggregate'; readonly members: readonly Member<AggregateValue>[] };
-
-/** Groups of all rows of the connection by some columns, in the order of these. */
-export interface GroupsPlan {
-  readonly by: readonly string[];
-  readonly limit: Amount;
-  readonly offset: Amount | null;
-  readonly members: readonly Member<GroupValue>[];
-}
 
 export type ConnectionValue =
   | TextValue
   | { readonly kind: 'edges'; readonly members: readonly Member<EdgeValue>[] }
   | { readonly kind: 'page info'; readonly members: readonly Member<PageInfoValue>[] }
   | { readonly kind: 'total count' }
-  | { readonly kind: 'groups'; readonly groups: GroupsPlan }
+  /** All rows of the connection by their values in some columns; its source is of groups. */
+  | { readonly kind: 'groups'; readonly groups: ConnectionPlan }
   | { readonly kind: 'aggregate'; readonly members: readonly Member<AggregateValue>[] };
 
 /** Rows of another relation, at most one a row, whose columns order the rows. */
@@ -141,13 +142,17 @@ export interface DistinctRows {
   readonly keys: readonly PageKey[];
 }
 
-/** A page of rows, and what there is to say of all of them. */
-export interface ConnectionPlan extends RowsPlan {
-  /** The order of the rows; no two rows are equal in all keys. */
-  readonly keys: readonly PageKey[];
+/** All rows of a connection, whatever its page. */
+export interface CountedRows extends RowsPlan {
   readonly orderJoins: readonly OrderJoin[];
   /** Null = every row. */
   readonly distinct: DistinctRows | null;
+}
+
+/** A page of rows, and what there is to say of all of them. */
+export interface ConnectionPlan extends CountedRows {
+  /** The order of the rows; no two rows are equal in all keys. */
+  readonly keys: readonly PageKey[];
   /** The page ends with the last row, or before the position, instead of beginning there. */
   readonly backwards: boolean;
   readonly position: Position | null;
@@ -175,7 +180,7 @@ export type WrittenValue =
 
 /** A write and what is answered of its rows. */
 export interface DocumentWrite {
-  readonly mutate: InsertPlan | UpdatePlan | DeletePlan;
+  readonly mutate: MutatePlan;
   readonly members: readonly Member<WrittenValue>[];
 }
 
@@ -183,86 +188,3 @@ export interface DocumentWrite {
 export type DocumentStep =
   | { readonly kind: 'read'; readonly values: readonly RootValue[] }
   | { readonly kind: 'write'; readonly write: DocumentWrite };
-
-const aggregatesIn = (value: RowValue): boolean =>
-  (value.kind === 'connection' && aggregates(value.connection)) ||
-  (value.kind === 'record' && value.record.members.some((member) => aggregatesIn(member.value)));
-
-function aggregates({ members }: ConnectionPlan): boolean {
-  return members.some(({ value }) => {
-    if (value.kind === 'aggregate' || value.kind === 'groups') return true;
-    if (value.kind !== 'edges') return false;
-    return value.members.some(
-      (edge) => edge.value.kind === 'node' && edge.value.members.some((member) => aggregatesIn(member.value)),
-    );
-  });
-}
-
-/** Whether any of the values reads all rows of something for a few numbers. */
-export const isAggregating = (values: readonly RootValue[]): boolean =>
-  values.some((value) => value.kind !== 'scalar' && aggregatesIn(value));
-
-const joinedColumns = ({ source, joins }: RowsPlan): readonly string[] =>
-  source.kind === 'computed' ? ['*'] : joins.map(([, parent]) => parent);
-
-function columnsOfValue(value: RowValue): readonly string[] {
-  switch (value.kind) {
-    case 'text':
-      return [];
-    case 'column':
-      return [value.name];
-    case 'node id':
-      return value.columns;
-    case 'computed':
-      return ['*'];
-    case 'record':
-      return joinedColumns(value.record);
-    case 'connection':
-      return joinedColumns(value.connection);
-  }
-}
-
-/** The columns of a row that what is shown of it needs; with `*` the row as a whole. */
-export const columnsNeeded = (members: RowMembers): readonly string[] => [
-  ...new Set(members.flatMap(({ value }) => columnsOfValue(value))),
-];
-
-const columnsAggregated = (members: readonly Member<AggregateValue>[]): readonly string[] =>
-  members.flatMap(({ value }) =>
-    value.kind === 'columns'
-      ? value.members.flatMap((item) => (item.value.kind === 'aggregated' ? [item.value.column] : []))
-      : [],
-  );
-
-function columnsShown(value: ConnectionValue): readonly string[] {
-  switch (value.kind) {
-    case 'text':
-    case 'page info':
-    case 'total count':
-      return [];
-    case 'edges':
-      return value.members.flatMap((edge) =>
-        edge.value.kind === 'node' ? columnsNeeded(edge.value.members) : [],
-      );
-    case 'aggregate':
-      return columnsAggregated(value.members);
-    case 'groups': {
-      const { by, members } = value.groups;
-      return [
-        ...by,
-        ...members.flatMap((item) =>
-          item.value.kind === 'aggregate' ? columnsAggregated(item.value.members) : [],
-        ),
-      ];
-    }
-  }
-}
-
-/** The columns of its rows that a connection needs: for its order and for all that it shows; with `*` all of them. */
-export const columnsOfConnection = ({ keys, orderJoins, members }: ConnectionPlan): readonly string[] => [
-  ...new Set([
-    ...keys.flatMap(({ embedAlias, field }) => (embedAlias === null ? [field.name] : [])),
-    ...orderJoins.flatMap(({ parent, joins }) => (parent === null ? joins.map(([, other]) => other) : [])),
-    ...members.flatMap(({ value }) => columnsShown(value)),
-  ]),
-];

@@ -7,7 +7,7 @@ import type { TreeLevel } from '../request/tree.ts';
 import type { PlanContext } from './context.ts';
 import { allColumns, planTarget } from './fields.ts';
 import { unknownColumn } from './mutate.ts';
-import { cannotWrite, type Place } from './nested.ts';
+import { cannotWrite, type Place } from './place.ts';
 import type { LevelColumn, LevelPlan, NestedPlan } from './types.ts';
 
 /** Another row's key columns that fill columns of a row. */

@@ -4,54 +4,19 @@
  * at deeper places are looked at with each body: the plan of a shape knows the root only.
  */
 import { isToOne, type Relation, type Relationship } from '../catalog/types.ts';
-import { visibleTo } from '../catalog/visible.ts';
 import { apiError } from '../errors/codes.ts';
-import { displayName, nameKey, type QualifiedName } from '../names.ts';
+import { displayName, type QualifiedName } from '../names.ts';
 import type { EmbedOption, Located, Preferences, Request, SelectEmbed } from '../request/ast.ts';
 import { keysDiffer } from '../request/payload.ts';
 import { parseEmbedKey } from '../request/select.ts';
-import type { TreeLevel, TreeMember, TreePlace } from '../request/tree.ts';
+import type { TreeLevel } from '../request/tree.ts';
 import type { PlanContext } from './context.ts';
 import { matchRelationship } from './embed.ts';
 import { relationOf } from './fields.ts';
-import { RESOLUTIONS, unknownColumn } from './mutate.ts';
+import { RESOLUTIONS } from './mutate.ts';
 import { notAcceptable } from './negotiate.ts';
-import { refuseUnprotectedRelations } from './protect.ts';
+import { cannotWrite, createRoot, type EmbedTarget, type Place, shownName, type Writing } from './place.ts';
 import type { InsertPlan, NestedPlan, WritePlan, WrittenPlan } from './types.ts';
-
-type Pair = readonly [here: string, there: string];
-
-/** How the rows of a place are joined to the rows above them. */
-export type Link =
-  /** The row above holds the key: this one is written first. Pairs: column above, column here. */
-  | { readonly kind: 'parent'; readonly pairs: readonly Pair[] }
-  /** This row holds the key: it is written after. Pairs: column above, column here. */
-  | { readonly kind: 'child'; readonly pairs: readonly Pair[] }
-  /** Rows of a junction join both. Pairs: column above or here, column of the junction. */
-  | {
-      readonly kind: 'junction';
-      readonly junction: Relation;
-      readonly above: readonly Pair[];
-      readonly here: readonly Pair[];
-    };
-
-/** The root of a nested body, or an embed of a place. */
-export interface Place extends TreePlace<Place> {
-  /** Names of embeds from the root. */
-  readonly path: readonly string[];
-  readonly relation: Relation;
-  /** Null at the root. */
-  readonly link: Link | null;
-  /** What becomes of rows that exist already. */
-  readonly resolution: 'merge' | 'ignore' | null;
-  /** The columns that tell which row exists already; empty where nothing does. */
-  readonly identity: readonly string[];
-  /** The embed of this name, if the relation has one that may be called so without being in the body. */
-  readonly embedCalled: (name: string) => Place | null;
-}
-
-/** More places than a sensible body has; each costs at least one statement. */
-const MOST_PLACES = 100;
 
 /** The relationship that a key means; null where it is none. Throws PGRST201 where it could be several. */
 function findEmbed(
@@ -91,7 +56,7 @@ export function flatKeysOf(context: PlanContext, request: Request, name: Qualifi
   if (flat.length < keys.length) return flat;
   if (request.payload?.kind === 'mixed json') throw keysDiffer();
   if (relation && request.embedOptions.length > 0) {
-    const root = createRoot(context, { schema: request.schema, relation, options: request.embedOptions });
+    const root = createRestRoot(context, { schema: request.schema, relation, options: request.embedOptions });
     refuseUnknownOptions(root, null, request.embedOptions);
   }
   return null;
@@ -149,7 +114,7 @@ export function planRoot(context: PlanContext, { write, only, options }: NestedP
   const relation = relationOf(context, write.relation);
   // the plan was made under this catalog
   if (!relation) throw new Error(`the catalog has no ${displayName(write.relation)}`);
-  return createRoot(context, {
+  return createRestRoot(context, {
     schema: write.schema,
     relation,
     options,
@@ -159,52 +124,26 @@ export function planRoot(context: PlanContext, { write, only, options }: NestedP
   });
 }
 
-function createRoot(context: PlanContext, rooted: Rooted): Place {
-  const { relation, conflict, only } = rooted;
-  let places = 0;
-
-  const createPlace = (path: readonly string[], of: Relation, link: Link | null): Place => {
-    const members = new Map<string, TreeMember<Place>>();
-    // the key of an embed may lead to a relation that the role may not see, whose name is then not told
-    const shownName = (): string => {
-      const { schema, name } = of.name;
-      const seen = visibleTo(context.catalog, context.role).relations.has(nameKey(schema, name));
-      return link === null || seen ? name : (path.at(-1) ?? name);
-    };
-    const find = (key: string): TreeMember<Place> | null => {
-      if (of.columns.has(key)) return { kind: 'column' };
-      const found = findEmbed(context, rooted.schema, of.name, key);
+/** The root of a body whose keys are called as in `select`. */
+function createRestRoot(context: PlanContext, rooted: Rooted): Place {
+  const { schema, relation, conflict, only = null } = rooted;
+  return createRoot(context, relation, {
+    embedOf: (of, path, key) => {
+      const found = findEmbed(context, schema, of.name, key);
       if (!found) return null;
-      const name = found.item.alias ?? found.item.target;
-      if (of.columns.has(name)) throw sameAsColumn(name, shownName());
-      places += 1;
-      if (places > MOST_PLACES) throw tooManyPlaces();
-      const below = [...path, name];
-      const target = embedded(context, below, found.relationship);
-      const place = createPlace(below, target.relation, target.link);
-      return { kind: 'embed', name, toOne: isToOne(found.relationship), place };
-    };
-    const member = (key: string): TreeMember<Place> => {
-      let known = members.get(key);
-      if (known) return known;
-      const counts = link !== null || !only || only.includes(key);
-      known = counts ? (find(key) ?? undefined) : { kind: 'ignored' };
-      if (!known) throw unknownColumn(shownName(), key);
-      members.set(key, known);
-      return known;
-    };
-    const embedCalled = (name: string): Place | null => {
-      const found = find(name);
-      return found?.kind === 'embed' ? found.place : null;
-    };
-    const writing = link === null ? rootWriting(conflict) : embedWriting(rooted, path, of);
-    return { path, relation: of, link, ...writing, member, embedCalled };
-  };
-
-  return createPlace([], relation, null);
+      const { item, relationship } = found;
+      const name = item.alias ?? item.target;
+      if (of.columns.has(name)) throw sameAsColumn(name, shownName(context, of, path));
+      return {
+        name,
+        toOne: isToOne(relationship),
+        target: () => embedded(context, [...path, name], relationship),
+      };
+    },
+    writingOf: (path, of) => (path.length === 0 ? rootWriting(conflict) : embedWriting(rooted, path, of)),
+    only,
+  });
 }
-
-type Writing = Pick<Place, 'resolution' | 'identity'>;
 
 const rootWriting = (conflict: InsertPlan['conflict'] | undefined): Writing => ({
   resolution: conflict && conflict.columns.length > 0 ? conflict.resolution : null,
@@ -225,55 +164,25 @@ function embedWriting({ options, preferred }: Rooted, path: readonly string[], r
   };
 }
 
-/** The relation that an embed writes, and how. Throws AURA103, AURA200 and AURA201. */
-function embedded(
-  context: PlanContext,
-  path: readonly string[],
-  relationship: Relationship,
-): { relation: Relation; link: Link } {
-  const { dbMaxEmbedDepth } = context.options;
-  if (path.length > dbMaxEmbedDepth) {
-    throw apiError('AURA103', 'The body nests too deeply', {
-      details: `Embeds nest deeper than ${dbMaxEmbedDepth} levels.`,
-      hint: 'Send it in several requests.',
-    });
-  }
-  if (relationship.kind === 'computed') {
-    throw cannotWrite(path, 'It is computed by a function.');
-  }
-  const relation = relationOf(context, relationship.target);
-  if (!relation) throw cannotWrite(path, 'Its relation is not exposed.');
-  refuseUnprotectedRelations(context, [relation]);
-  if (relationship.kind !== 'many-to-many') {
-    const kind = relationship.sourceHoldsKey ? 'parent' : 'child';
-    return { relation, link: { kind, pairs: relationship.columns } };
-  }
-  const junction = context.catalog.relations.get(
-    nameKey(relationship.junction.schema, relationship.junction.name),
-  );
-  if (!junction) throw cannotWrite(path, 'Its junction is not exposed.');
-  refuseUnprotectedRelations(context, [junction]);
-  const { sourceColumns, targetColumns } = relationship;
-  return { relation, link: { kind: 'junction', junction, above: sourceColumns, here: targetColumns } };
-}
-
-/** AURA201. */
-export const cannotWrite = (path: readonly string[], details: string): Error =>
-  apiError('AURA201', `Rows cannot be written as '${path.join('.')}'`, {
-    details,
-    hint: 'Nested bodies follow foreign keys to relations that rows can be inserted into.',
-  });
-
 const sameAsColumn = (name: string, relation: string): Error =>
   apiError('AURA140', `An embed is called '${name}' like a column of '${relation}'`, {
     hint: 'Give it another alias.',
   });
 
-const tooManyPlaces = (): Error =>
-  apiError('AURA141', 'The body has too many different embeds', {
-    details: `At most ${MOST_PLACES} are written by one request.`,
-    hint: 'Send it in several requests.',
-  });
+/** The relation that an embed writes, and how. Throws AURA201. */
+function embedded(context: PlanContext, path: readonly string[], relationship: Relationship): EmbedTarget {
+  if (relationship.kind === 'computed') throw cannotWrite(path, 'It is computed by a function.');
+  const relation = relationOf(context, relationship.target);
+  if (!relation) throw cannotWrite(path, 'Its relation is not exposed.');
+  if (relationship.kind !== 'many-to-many') {
+    const kind = relationship.sourceHoldsKey ? 'parent' : 'child';
+    return { relation, link: { kind, pairs: relationship.columns } };
+  }
+  const junction = relationOf(context, relationship.junction);
+  if (!junction) throw cannotWrite(path, 'Its junction is not exposed.');
+  const { sourceColumns, targetColumns } = relationship;
+  return { relation, link: { kind: 'junction', junction, above: sourceColumns, here: targetColumns } };
+}
 
 /**
  * Throws PGRST108 for options of embeds that are neither in the body nor could be. `level` is the body's root;

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
+import type { Upgrade } from '../host/http-server.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import type { RestContext } from '../rest/context.ts';
 import { createAuthorizer } from './authorize.ts';
@@ -26,7 +27,7 @@ export interface Channels {
   /** Answers a request that is not to become a WebSocket. */
   readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
   /** Whether a request may become a WebSocket. */
-  readonly upgrades: (target: string) => boolean;
+  readonly upgrades: Upgrade['upgrades'];
   /** Makes a WebSocket of a request; resolves with the refusal where that may not be. */
   readonly accept: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<ApiError | null>;
   /** Says goodbye to all connections. */
@@ -105,7 +106,7 @@ export function createChannels({ prefix, rest, feed, requestId }: ChannelsOption
   return {
     owns: broadcasts.owns,
     serve: broadcasts.serve,
-    upgrades: (target) => target === path || target.startsWith(`${path}?`),
+    upgrades: ({ url = '' }) => url === path || url.startsWith(`${path}?`),
     accept: sockets.accept,
     close: sockets.close,
     stop: async () => {

@@ -56,6 +56,18 @@ function noteField(field: PlannedField, relation: Relation | undefined, names: N
   if (!isColumn || field.transform !== null) names.computes = true;
 }
 
+/** Groups have no key. Those of an embed are part of its parent's row. */
+function refuseAggregates({ select, outputs }: ReadPlan, relation: Relation | undefined): void {
+  const spreads = outputs.flatMap((output) => (output.kind === 'spread' ? output.columns : []));
+  const isGrouped = [...select, ...spreads].some(({ aggregate }) => aggregate !== null);
+  // PostgreSQL reads `rows.count` as `count(rows)`
+  const { columns, computedColumns } = relation ?? { columns: new Map(), computedColumns: new Map() };
+  const counts = select.some(({ field }) => field.name === 'count') && !columns.has('count');
+  if (isGrouped || (counts && !computedColumns.has('count'))) {
+    throw cannotFollow('It aggregates rows.', 'Follow the rows, and aggregate them in the client.');
+  }
+}
+
 /** The relations of a read, and whether functions compute anything in it. */
 function collect(catalog: Catalog, plan: ReadPlan, names: Names): void {
   const { source, attachment } = plan;
@@ -65,16 +77,10 @@ function collect(catalog: Catalog, plan: ReadPlan, names: Names): void {
   names.relations.push(source.name);
   if (attachment?.junction) names.relations.push(attachment.junction);
   const relation = catalog.relations.get(nameKey(source.name.schema, source.name.name));
-  for (const { field, aggregate } of plan.select) {
-    if (aggregate !== null) {
-      throw cannotFollow('It aggregates rows.', 'Follow the rows, and aggregate them in the client.');
-    }
-    noteField(field, relation, names);
-  }
+  if (attachment === null) refuseAggregates(plan, relation);
+  for (const { field } of plan.select) noteField(field, relation, names);
   for (const { field, embedAlias } of plan.order) if (embedAlias === null) noteField(field, relation, names);
   for (const logic of plan.where) collectLogic(logic, relation, names);
-  const spreads = plan.outputs.flatMap((output) => (output.kind === 'spread' ? output.columns : []));
-  if (spreads.some(({ aggregate }) => aggregate !== null)) throw cannotFollow('It aggregates embedded rows.');
   for (const child of plan.children) collect(catalog, child, names);
 }
 
@@ -114,6 +120,19 @@ function policiesFor(
 export function dependenceOf(catalog: Catalog, tables: Tables, role: string, plan: ReadPlan): Dependence {
   const names: Names = { relations: [], computes: false };
   collect(catalog, plan, names);
+  return dependenceOn(catalog, tables, role, names);
+}
+
+/** What a read names. */
+export interface Named {
+  /** The first is what its rows are of. */
+  readonly relations: readonly QualifiedName[];
+  /** Something is computed by a function. */
+  readonly computes: boolean;
+}
+
+/** The same by what a read names. Throws likewise. */
+export function dependenceOn(catalog: Catalog, tables: Tables, role: string, names: Named): Dependence {
   const own = names.relations.map((name) => {
     const relation = catalog.relations.get(nameKey(name.schema, name.name));
     if (relation && relation.kind !== 'table' && relation.kind !== 'partitioned table') {

@@ -20,6 +20,8 @@ export interface EventStreamOptions {
 /** A stream of events, and what fills it. */
 export interface EventStream extends LiveSink {
   readonly lines: Readable;
+  /** The code of the error that ended it; null = it goes on, or its client went. */
+  readonly endedBy: () => string | null;
 }
 
 /** For the last event to be taken. */
@@ -46,8 +48,7 @@ function dataOf(event: LiveEvent): string {
 
 /** The bytes of what is told in one go, which are the same for all who are told. */
 function framesOf({ events, bookmark }: LiveBatch): Buffer {
-  // an id without data moves the bookmark, and is no event
-  if (events.length === 0) return Buffer.from(`id: ${bookmark}\n\n`);
+  if (events.length === 0) return Buffer.from(`event: resume\nid: ${bookmark}\ndata: {}\n\n`);
   const last = events.length - 1;
   const frames = events.map((event, index) => {
     const id = index === last ? `id: ${bookmark}\n` : '';
@@ -75,6 +76,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   /** Bytes of all rows that were sent at once, until they have been taken. */
   let granted = 0;
   let isOver = false;
+  let code: string | null = null;
   const lines = new Readable({
     read: () => {
       granted = 0;
@@ -95,6 +97,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   const end = (reason: ApiError): void => {
     if (isOver) return;
     isOver = true;
+    code = reason.code;
     clearTimeout(silence);
     lines.push(`event: end\ndata: ${describe(reason)}\n\n`);
     lines.push(null);
@@ -102,6 +105,7 @@ export function createEventStream({ heartbeat, maxBuffer, describe }: EventStrea
   };
   return {
     lines,
+    endedBy: () => code,
     end,
     send: (batch) => {
       if (isOver) return;

@@ -125,18 +125,23 @@ interface Entry {
   isStale: boolean;
   /** It wants to be called. */
   isAttending: boolean;
+  /** How often in a row its statement was refused. */
+  refusals: number;
 }
 
-/** What passes by itself, or by connecting anew (classes of SQLSTATE: connection, resources, rollback, shutdown). */
-const isPassing = (error: unknown): boolean =>
-  isBroken(error) ||
-  (error instanceof ApiError && /^(?:PGRST00[013]|08...|40...|53...|57P0.)$/.test(error.code));
+/** There is no connection at this moment. */
+const isCutOff = (error: unknown): boolean =>
+  isBroken(error) || (error instanceof ApiError && /^PGRST00[013]$/.test(error.code));
+
+/** Deadlocks with DDL, and locks that were not to be had in time: perhaps they are the next time. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof ApiError && (error.code.startsWith('40') || error.code === '55P03');
 
 /** The transaction was ended, and nothing of it refused. */
 const isBroken = (error: unknown): boolean =>
   error instanceof ConnectionLostError || error instanceof TransactionEndedError;
 
-/** Of a reading that begins. */
+/** Of a reading. */
 const MOST_ATTEMPTS = 3;
 
 /** Makes a feed, which sleeps until somebody watches. */
@@ -190,7 +195,14 @@ class ChangeFeed implements Feed {
   async watch(watcher: Watcher, position: Position): Promise<void> {
     if (this.#stopping.signal.aborted) throw new Error('the feed has been stopped');
     this.#serial += 1;
-    const entry: Entry = { watcher, serial: this.#serial, position, isStale: false, isAttending: false };
+    const entry: Entry = {
+      watcher,
+      serial: this.#serial,
+      position,
+      isStale: false,
+      isAttending: false,
+      refusals: 0,
+    };
     this.#entries.set(watcher, entry);
     this.#apart.add(entry);
     for (const relation of watcher.relations) {
@@ -342,7 +354,7 @@ class ChangeFeed implements Feed {
       this.#observe({ kind: 'changes told', changes, watchers: told, seconds: seconds(started) });
       return isWhole;
     } catch (error) {
-      if (isPassing(error) || this.#stopping.signal.aborted) return false;
+      if (isCutOff(error) || this.#stopping.signal.aborted) return false;
       if (!(error instanceof ApiError)) throw error;
       // the log itself cannot be read
       for (const watcher of [...this.#entries.keys()]) {
@@ -392,6 +404,7 @@ class ChangeFeed implements Feed {
     const since = entry.position ?? common;
     const arrive = (): void => {
       entry.position = null;
+      entry.refusals = 0;
       this.#apart.delete(entry);
     };
     if (since === null || this.#entries.get(watcher) !== entry) return true;
@@ -425,7 +438,9 @@ class ChangeFeed implements Feed {
       entry.isStale ||= isStale;
       entry.isAttending ||= isAttending;
       this.#apart.add(entry);
-      if (isPassing(error)) return false;
+      if (isCutOff(error)) return false;
+      entry.refusals += 1;
+      if (mayPass(error) && entry.refusals < MOST_ATTEMPTS) return false;
       this.unwatch(watcher);
       if (!(error instanceof ApiError)) this.#observe({ kind: 'defect', error, requestId: null });
       watcher.fail(error instanceof ApiError ? error : apiError('PGRSTX00', 'Something went wrong'));
@@ -444,6 +459,9 @@ const sinceOf =
   (gathered: Gathered, positions: readonly TextRow[], most: number): Since =>
   async (older, relations) => {
     const question = { since: older, relations, images: [], most };
+    const nothing = readLog(positions, [], question);
+    // what is not all is not worth reading
+    if (!nothing.isCompleteSince(older)) return nothing;
     return readLog(positions, await gathered.ask(changesSince(question)), question);
   };
 

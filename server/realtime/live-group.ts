@@ -101,6 +101,8 @@ export class LiveGroup implements Watcher {
   readonly #keeper: GroupKeeper;
   readonly #members = new Set<LiveSink>();
   readonly #joining = new Set<Joiner>();
+  /** Those who were sent what they begin with before it was sure that more will come. */
+  #expectant: Joiner[] = [];
   readonly #known: KnownRows;
   #plan: LivePlan;
   #state: 'new' | 'starting' | 'live' | 'over' = 'new';
@@ -136,10 +138,11 @@ export class LiveGroup implements Watcher {
   readonly fail = (error: unknown): void => {
     if (this.#state === 'over') return;
     const members = [...this.#members];
-    const joining = [...this.#joining];
+    const joining = [...this.#joining, ...this.#expectant];
     this.#finish();
-    for (const sink of members) sink.end(asEnd(error));
+    // who has not been confirmed is refused, and ended by whoever asked
     for (const joiner of joining) joiner.refused(error);
+    for (const sink of members) sink.end(asEnd(error));
   };
 
   readonly follow = async (round: Round): Promise<() => void> => {
@@ -183,9 +186,13 @@ export class LiveGroup implements Watcher {
       return;
     }
     this.#state = 'live';
-    for (const joiner of joining) joiner.admitted();
+    this.#confirm();
     if (this.#joining.size > 0) feed.attend(this);
     else if (this.#members.size === 0) this.#finish();
+  }
+
+  #confirm(): void {
+    for (const joiner of this.#expectant.splice(0)) joiner.admitted();
   }
 
   #isOver(): boolean {
@@ -215,8 +222,9 @@ export class LiveGroup implements Watcher {
         if (!this.#joining.delete(joiner)) return;
         this.#members.add(joiner.sink);
         joiner.sink.send({ events: welcomes[index] ?? [], bookmark });
-        if (this.#state === 'live') joiner.admitted();
+        this.#expectant.push(joiner);
       });
+      if (this.#state === 'live') this.#confirm();
     };
   }
 
@@ -285,8 +293,9 @@ export class LiveGroup implements Watcher {
   }
 
   #scatter(): void {
-    const members = [...this.#members];
-    const joining = [...this.#joining];
+    const expectant = new Set(this.#expectant.map(({ sink }) => sink));
+    const members = [...this.#members].filter((sink) => !expectant.has(sink));
+    const joining = [...this.#joining, ...this.#expectant];
     this.#finish();
     this.#keeper.scattered(members);
     for (const joiner of joining) joiner.refused(new ScatteredError());
@@ -296,6 +305,7 @@ export class LiveGroup implements Watcher {
     this.#state = 'over';
     this.#members.clear();
     this.#joining.clear();
+    this.#expectant = [];
     this.#keeper.feed.unwatch(this);
     this.#keeper.ended(this);
   }

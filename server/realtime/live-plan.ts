@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { CostCheck } from '../execute/cost.ts';
 import type { Task } from '../execute/transaction.ts';
+import type { Credentials } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RelationPlan } from '../plan/types.ts';
 import { type LiveStatements, renderLive } from '../query/live.ts';
@@ -23,6 +24,8 @@ export interface LiveQuery {
   /** GET on a table. Of its headers only those count that say which schema and which time zone. */
   readonly raw: RawRequest;
   readonly identity: Identity;
+  /** By which the identity was found, and has to be found again when the settings are others. */
+  readonly credentials: Credentials;
 }
 
 export interface LivePlan {
@@ -56,7 +59,8 @@ export function queryOf(raw: RawRequest, identity: Identity): LiveQuery {
     const value = raw.headers[name];
     if (value !== undefined) headers[name] = value;
   }
-  return { raw: { ...raw, headers }, identity };
+  const { authorization, apikey } = raw.headers as Credentials;
+  return { raw: { ...raw, headers }, identity, credentials: { authorization, apikey } };
 }
 
 /** Claims that are others in each token of the same person. */

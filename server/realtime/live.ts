@@ -4,8 +4,9 @@
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
+import { claimsError } from '../identity/refusal.ts';
 import type { Observe } from '../observe/observation.ts';
-import type { RestContext } from '../rest/context.ts';
+import type { RestContext, RestSettings } from '../rest/context.ts';
 import type { Bookmark } from './bookmark.ts';
 import type { Feed, Round } from './feed.ts';
 import {
@@ -31,14 +32,14 @@ export interface Live {
     sink: LiveSink,
     resume: Bookmark | 'unknown' | null,
   ) => Promise<() => void>;
+  /** Looks who the followers are, by the settings of the moment: keys and roles may be others than they were. */
+  readonly recheck: () => Promise<void>;
   /** Has what may change unseen be read anew, from time to time. Ends when the followers are sent away. */
   readonly start: () => void;
   /** Ends all, and takes nobody in any more. */
   readonly stop: () => void;
 }
 
-/** As tokens are accepted so long after their time. */
-const CLOCK_SKEW_SECONDS = 30;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** Those that have to be read anew from time to time are so in turns. */
 const TURNS = 10;
@@ -46,9 +47,14 @@ const TURNS = 10;
 const stopping = (): ApiError =>
   apiError('AURA406', 'The server is being stopped', { hint: 'Connect again with Last-Event-ID.' });
 
+/** Milliseconds until the token of the query expires; null = it does not, or there is none. */
+function timeLeft({ identity: { claims } }: LiveQuery): number | null {
+  return typeof claims['exp'] === 'number' ? claims['exp'] * 1000 - Date.now() : null;
+}
+
 /** A follower: what a group tells it goes to its sink, until its token expires. */
 class Member implements LiveSink {
-  readonly query: LiveQuery;
+  query: LiveQuery;
   group: LiveGroup | null = null;
   readonly #sink: LiveSink;
   readonly #left: (member: Member) => void;
@@ -85,13 +91,12 @@ class Member implements LiveSink {
 
   /** Ends it when its token does. */
   expire(): void {
-    const { exp } = this.query.identity.claims;
-    if (this.#isGone || typeof exp !== 'number') return;
-    const left = (exp + CLOCK_SKEW_SECONDS) * 1000 - Date.now();
+    const left = timeLeft(this.query);
+    if (this.#isGone || left === null) return;
     this.#expiry = setTimeout(
       () => {
         if (left > LONGEST_TIMEOUT_MS) this.expire();
-        else this.end(apiError('PGRST303', 'JWT expired'));
+        else this.end(claimsError('JWT expired'));
       },
       Math.max(0, Math.min(left, LONGEST_TIMEOUT_MS)),
     );
@@ -114,17 +119,22 @@ class LiveQueries implements Live, GroupKeeper {
   readonly #ask: Ask;
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
+  /** By which all who follow were found to be who they are. */
+  #settings: RestSettings;
   #isStopped = false;
 
   constructor(context: RestContext, feed: Feed, observe: Observe) {
     this.#context = context;
     this.feed = feed;
     this.#observe = observe;
+    this.#settings = context.settings();
     this.#ask = async (...questions) => (await ask(context.pool, questions)).at(-1) ?? [];
   }
 
   async join(query: LiveQuery, sink: LiveSink, resume: Bookmark | 'unknown' | null): Promise<() => void> {
     if (this.#isStopped) throw stopping();
+    // ordinary requests are served for a moment longer, since clocks differ; a stream would be over at once
+    if ((timeLeft(query) ?? 1) <= 0) throw claimsError('JWT expired');
     const most = this.#context.settings().config.realtimeMaxStreams;
     if (this.#members.size >= most) {
       throw apiError('AURA404', 'Too many live queries are open', {
@@ -146,6 +156,13 @@ class LiveQueries implements Live, GroupKeeper {
     }
     member.expire();
     return () => member.leave();
+  }
+
+  async recheck(): Promise<void> {
+    const settings = this.#context.settings();
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    await Promise.all(Array.from(this.#members, (member) => this.#recheckOne(member, settings)));
   }
 
   start(): void {
@@ -184,6 +201,19 @@ class LiveQueries implements Live, GroupKeeper {
       if (member instanceof Member) {
         this.#admit(member, 'unknown').catch((error: unknown) => member.end(asEnd(error)));
       }
+    }
+  }
+
+  async #recheckOne(member: Member, { authenticate }: RestSettings): Promise<void> {
+    const { query } = member;
+    try {
+      const identity = await authenticate(query.credentials);
+      if (identity.role === query.identity.role && identity.claimsText === query.identity.claimsText) return;
+      member.query = { ...query, identity };
+      member.group?.dismiss(member);
+      await this.#admit(member, 'unknown');
+    } catch (error) {
+      member.end(asEnd(error));
     }
   }
 

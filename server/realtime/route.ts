@@ -46,5 +46,5 @@ export const createServeLive =
       stream.lines.destroy();
       throw error;
     }
-    return { status: 200, headers: HEADERS, body: null, lines: stream.lines };
+    return { status: 200, headers: HEADERS, body: null, lines: stream.lines, endedBy: stream.endedBy };
   };

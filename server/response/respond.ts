@@ -28,6 +28,8 @@ export interface Answer {
   readonly body: Buffer | null;
   /** In place of a body: what is sent while it is made. It must be read to its end, or destroyed. */
   readonly lines?: Readable;
+  /** The lines go on as long as the client stays. Gives the code of what ended them, which they say; null = nothing did. */
+  readonly endedBy?: () => string | null;
 }
 
 /** What of the request an answer repeats. */

@@ -4,15 +4,17 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { holdsJson, type KeySource, keySources, type LevelShape, reservedPrefix } from '../plan/level.ts';
-import { cannotWrite, type Place } from '../plan/nested.ts';
+import { cannotWrite, type Place } from '../plan/place.ts';
 import { kindOf } from '../request/json-text.ts';
 import { keysDiffer } from '../request/payload.ts';
 import { type TreeLevel, type TreeRow, whereIs } from '../request/tree.ts';
 
-/** Rows of a level that have the same columns. */
+/** Rows of a level that are written together. */
 export interface RowGroup {
   readonly rows: readonly TreeRow[];
   readonly columns: LevelShape['columns'];
+  /** Some rows lack columns that others have. */
+  readonly isMixed: boolean;
 }
 
 /** The text of another row's column. */
@@ -56,6 +58,7 @@ function groupOf(
   rows: readonly TreeRow[],
   names: readonly string[],
   sources: readonly KeySource[],
+  isMixed: boolean,
 ): RowGroup {
   const columns = new Map(
     names.map((name) => {
@@ -63,7 +66,7 @@ function groupOf(
       return [name, { members, given: !rows.every(filled) }] as const;
     }),
   );
-  return { rows, columns };
+  return { rows, columns, isMixed };
 }
 
 /**
@@ -98,6 +101,7 @@ function groupRows(level: TreeLevel<Place>, mayDiffer: boolean): LevelGroups {
   const others: TreeRow[] = [];
   const union = new Set<string>();
   let first: ReadonlySet<string> | null = null;
+  let isMixed = false;
   for (const row of level.rows) {
     const columns = columnsOf(row, sources);
     if (isReference(level.place, row, columns, sources)) {
@@ -105,8 +109,11 @@ function groupRows(level: TreeLevel<Place>, mayDiffer: boolean): LevelGroups {
       continue;
     }
     first ??= columns;
-    if (!mayDiffer && !sameNames(columns, first)) {
-      throw keysDiffer({ place: level.place.path.join('.') || 'the root', object: whereIs(row) });
+    if (!sameNames(columns, first)) {
+      isMixed = true;
+      if (!mayDiffer) {
+        throw keysDiffer({ place: level.place.path.join('.') || 'the root', object: whereIs(row) });
+      }
     }
     others.push(row);
     for (const name of columns) union.add(name);
@@ -114,8 +121,8 @@ function groupRows(level: TreeLevel<Place>, mayDiffer: boolean): LevelGroups {
   const { identity } = level.place;
   return {
     sources,
-    references: references.length === 0 ? null : groupOf(references, identity, sources),
-    others: others.length === 0 ? null : groupOf(others, [...union].sort(), sources),
+    references: references.length === 0 ? null : groupOf(references, identity, sources, false),
+    others: others.length === 0 ? null : groupOf(others, [...union].sort(), sources, isMixed),
   };
 }
 

@@ -6,16 +6,9 @@ import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { DatabaseError, type Row } from '../execute/exchange.ts';
 import type { PlanContext } from '../plan/context.ts';
-import {
-  answeredColumns,
-  keysToReturn,
-  mirroredRow,
-  planLevel,
-  refuseUninsertable,
-  reservedPrefix,
-} from '../plan/level.ts';
-import type { Place } from '../plan/nested.ts';
-import type { LevelPlan, NestedPlan } from '../plan/types.ts';
+import { keysToReturn, mirroredRow, planLevel, refuseUninsertable, reservedPrefix } from '../plan/level.ts';
+import type { Place } from '../plan/place.ts';
+import type { LevelPlan } from '../plan/types.ts';
 import { UPDATED } from '../query/nested.ts';
 import { type TreeLevel, type TreeRow, whereIs } from '../request/tree.ts';
 import {
@@ -51,7 +44,12 @@ export type WrittenLevels = Map<TreeLevel<Place>, WrittenLevel>;
 /** What writing needs. */
 export interface Writing {
   readonly context: PlanContext;
-  readonly plan: NestedPlan;
+  /** Columns of the root's rows that the answer is made of. */
+  readonly answered: readonly string[];
+  /** Whether each row comes back as it was written, and then whether without its nulls. */
+  readonly mirror: { readonly stripped: boolean } | null;
+  /** Objects that lack a column of others get its default rather than null. */
+  readonly fillsDefaults: boolean;
   readonly statements: LevelStatements;
   readonly groups: ReadonlyMap<TreeLevel<Place>, LevelGroups>;
   /** Runs a statement in the transaction, with this body. */
@@ -96,12 +94,11 @@ function keyText(written: WrittenLevels, level: TreeLevel<Place>, row: TreeRow, 
 }
 
 function startWork(writing: Writing, level: TreeLevel<Place>, above: TreeLevel<Place> | null): Work {
-  const { plan, context, written } = writing;
+  const { context, written, mirror } = writing;
   const groups = writing.groups.get(level);
   if (!groups) throw new Error('a level was not looked at');
   const { relation, link } = level.place;
-  const { handler } = plan.write;
-  const keys = keysToReturn(level, link === null ? answeredColumns(plan) : []);
+  const keys = keysToReturn(level, link === null ? writing.answered : []);
   const result: WrittenLevel = { keys, rows: new Array(level.rows.length).fill(undefined) };
   written.set(level, result);
   const keyOf: KeyOf = ({ embed }, row, key) => {
@@ -110,7 +107,7 @@ function startWork(writing: Writing, level: TreeLevel<Place>, above: TreeLevel<P
     if (!otherLevel || !other || !('index' in other)) throw new Error(`${whereIs(row)} has no other row`);
     return keyText(written, otherLevel, other, key);
   };
-  const row = plan.mirrors ? mirroredRow(context, relation, 'stripped' in handler && handler.stripped) : null;
+  const row = mirror && mirroredRow(context, relation, mirror.stripped);
   return { writing, level, groups, keyOf, result, row };
 }
 
@@ -134,7 +131,7 @@ const planOf = ({ writing, level, result, row }: Work, group: RowGroup, conflict
   planLevel(writing.context, level.place.relation, {
     columns: group.columns,
     conflict,
-    applyDefaults: writing.plan.write.preferences.missing === 'default',
+    applyDefaults: writing.fillsDefaults && group.isMixed,
     keys: result.keys,
     row,
   });
@@ -217,7 +214,7 @@ async function refuseContradictions(work: Work): Promise<void> {
     const members = columns.get(column)?.members ?? [];
     columns.set(column, { members: [...members, member], given: true });
   }
-  const plan = planOf(work, { rows, columns }, null);
+  const plan = planOf(work, { rows, columns, isMixed: false }, null);
   const statement = writing.statements.contradictions(plan);
   const [found] = await runLevel(work, statement, bodyOf(rows, writerFor(work, columns.keys())));
   const wrong = level.rows[Number(found?.[0]) - 1];

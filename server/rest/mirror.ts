@@ -1,7 +1,7 @@
 /**
  * The answer that has the structure of the body: each object's row, with the rows of its embeds where they stood.
  */
-import type { Place } from '../plan/nested.ts';
+import type { Place } from '../plan/place.ts';
 import type { TreeLevel, TreeRow } from '../request/tree.ts';
 import type { WrittenLevels } from './level.ts';
 

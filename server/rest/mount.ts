@@ -7,7 +7,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
 import { apiError } from '../errors/codes.ts';
 import { Departure } from '../execute/departure.ts';
-import type { Observation } from '../observe/observation.ts';
+import type { RequestObservation } from '../observe/observation.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import type { RestContext } from './context.ts';
@@ -25,7 +25,7 @@ const headerText = (text: string): string =>
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
 /** The headers as they may be sent. */
-function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string, string | string[]> {
+export function headersOf({ headers: unsafe }: Answer, without: boolean): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const name in unsafe) {
     const value = unsafe[name];
@@ -52,7 +52,7 @@ export function send(outgoing: ServerResponse, answer: Answer, recycle: (body: B
 export function observationOf(
   incoming: IncomingMessage,
   { started, ...rest }: Sent & { id: string; started: number; role: string | null; sql: string | null },
-): Observation {
+): RequestObservation {
   const url = incoming.url ?? '/';
   const at = url.indexOf('?');
   return {
@@ -96,13 +96,17 @@ export function createRestServer(
       if (!outgoing.writableFinished) departure.announce();
     });
     const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);
+    const isFollowed = answer.endedBy !== undefined;
     const tell = (sent: Sent): void =>
-      context.observe(observationOf(incoming, { ...sent, id, started, role, sql }));
+      context.observe({ ...observationOf(incoming, { ...sent, id, started, role, sql }), isFollowed });
     if (answer.lines) {
       const headers = headersOf(answer, false);
-      tell(
-        await sendLines(answer.lines, outgoing, (): void => void outgoing.writeHead(answer.status, headers)),
+      const sent = await sendLines(
+        answer.lines,
+        outgoing,
+        (): void => void outgoing.writeHead(answer.status, headers),
       );
+      tell({ ...sent, errorCode: answer.endedBy?.() ?? sent.errorCode });
       return;
     }
     tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });

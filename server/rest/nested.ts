@@ -3,19 +3,21 @@
  */
 import type { Row } from '../execute/exchange.ts';
 import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
-import { answeredColumns, holdsJson } from '../plan/level.ts';
-import { type Place, planRoot, refuseUnknownOptions } from '../plan/nested.ts';
+import { answeredColumns } from '../plan/level.ts';
+import { planRoot, refuseUnknownOptions } from '../plan/nested.ts';
+import type { Place } from '../plan/place.ts';
 import type { NestedPlan } from '../plan/types.ts';
 import type { Statements } from '../query/statement.ts';
 import { decodeText, refuseUnlessObjects } from '../request/payload.ts';
 import type { RawRequest } from '../request/raw.ts';
 import type { RequestShape } from '../request/shape.ts';
-import { readTree, type TreeLevel } from '../request/tree.ts';
+import { readTree } from '../request/tree.ts';
 import { type Answer, respond } from '../response/respond.ts';
 import { verificationOf } from '../response/verify.ts';
 import { bind } from './bind.ts';
 import type { Scene } from './context.ts';
 import { type WrittenLevels, writeLevel } from './level.ts';
+import { answeredRows } from './level-answer.ts';
 import { groupLevels } from './level-rows.ts';
 import type { LevelStatement } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
@@ -58,25 +60,6 @@ function createTasks(scene: Scene, { raw, shape, planned, fill }: ReadyNested, m
   };
 }
 
-/** The root's rows as objects of the columns that the answer needs. */
-function answeredRows(root: TreeLevel<Place>, written: WrittenLevels, columns: readonly string[]): string {
-  const { relation } = root.place;
-  const { keys, rows } = written.get(root) ?? { keys: [], rows: [] };
-  const positions = columns.map((name) => ({
-    name: JSON.stringify(name),
-    at: keys.indexOf(name),
-    asItIs: holdsJson(relation, name),
-  }));
-  const objects = rows.map((row) => {
-    const members = positions.map(({ name, at, asItIs }) => {
-      const text = row?.keys[at] ?? null;
-      return `${name}:${asItIs && text !== null ? text : JSON.stringify(text)}`;
-    });
-    return `{${members.join(',')}}`;
-  });
-  return `[${objects.join(',')}]`;
-}
-
 /** The body as levels, each with its rows by what is to be done with them. */
 function readLevels({ catalog, identity, settings }: Scene, plan: NestedPlan, body: string) {
   const context = { catalog, role: identity.role, options: settings.config };
@@ -114,17 +97,21 @@ export function prepareNested(scene: Scene, ready: ReadyNested, onSql: (text: st
       return (await runTask(taskOf({ main: statement, estimate: null, cost: null }, id, rows))).rows;
     };
     const statements = scene.context.plans.levels;
-    await writeLevel({ context, plan, statements, groups, run, written }, root, null);
-    const rows = answeredRows(root, written, answeredColumns(plan));
+    const answered = answeredColumns(plan);
+    const { handler } = plan.write;
+    const stripped = 'stripped' in handler && handler.stripped;
+    const mirror = plan.mirrors ? { stripped } : null;
+    const fillsDefaults = plan.write.preferences.missing === 'default';
+    const writing = { context, answered, mirror, fillsDefaults, statements, groups, run, written };
+    await writeLevel(writing, root, null);
+    const rows = answeredRows(root, written, answered);
     const id = planned.id === null ? null : String(planned.id);
     const executed = await runTask(taskOf(planned.statements, id, rows));
     const inserted = (written.get(root)?.rows ?? []).filter((row) => row?.inserted).length;
     const result = { ...executed.result, inserted };
     verify?.(result);
     if (!plan.mirrors) return { ...executed, result };
-    const { handler } = plan.write;
     const asObject = handler.kind === 'object';
-    const stripped = 'stripped' in handler && handler.stripped;
     return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
   };
   return (run, mostMs) =>

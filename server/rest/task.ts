@@ -82,7 +82,8 @@ export const afterFirst = (task: Task): Task => ({
   key: task.preRequest?.changesRole() === true ? null : task.key,
 });
 
-function within(session: Session, mostMs: number): Session {
+/** A session whose statements have so much time, whatever else may bound it. */
+export function within(session: Session, mostMs: number): Session {
   const { statementTimeout } = session;
   return {
     ...session,

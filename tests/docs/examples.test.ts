@@ -5,14 +5,16 @@
  * without a token, all others as Mira, who owns the organization Lighthouse. `→ 201` on a line of its own in the
  * block says the status, which is else 200, and `← ETag: "x"` a header of the answer. `{next}` in a path is the
  * cursor of the last answer's link to the next page. Of a `json in part` block only what it has must be in the
- * answer.
+ * answer. A request that accepts `text/event-stream` opens a stream; an `events` block behind it, or behind a request
+ * that comes later, is what the stream sends then, its bookmarks aside. `{id}` in a header is the last bookmark.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, startApi } from '../support/api.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { cursorOf, linksOf } from '../support/pages.ts';
-import { loadTracks, people } from '../support/tracks.ts';
+import { type EventTap, openTap } from '../support/tap.ts';
+import { loadLiveTracks, loadTracks, people } from '../support/tracks.ts';
 
 const PAGES = [
   'getting-started.md',
@@ -25,6 +27,7 @@ const PAGES = [
   'batch.md',
   'conditional-requests.md',
   'streaming.md',
+  'live-queries.md',
   'graphql.md',
   'openapi.md',
 ] as const;
@@ -40,6 +43,9 @@ const SETTINGS: Partial<Record<(typeof PAGES)[number], Record<string, unknown>>>
 const SETUP: Partial<Record<(typeof PAGES)[number], string>> = {
   'graphql.md': `comment on table tasks is '@graphql({"aggregate": {"enabled": true}})';`,
 };
+
+/** Pages that need the capture of changes. */
+const LIVE: ReadonlySet<string> = new Set(['live-queries.md', 'graphql.md']);
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
 
@@ -59,9 +65,11 @@ interface Example {
   readonly isJson: boolean;
   /** The answer has more than the page shows. */
   readonly inPart: boolean;
+  /** It is what the open stream sends. */
+  readonly isEvents: boolean;
 }
 
-const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```(json|ndjson|csv)( in part)?\n(.*?)^```\n)?/gms;
+const BLOCK = /^```http( anon)?\n(.*?)^```\n(?:\n```(json|ndjson|csv|events)( in part)?\n(.*?)^```\n)?/gms;
 
 function parseExample(
   flag: string | undefined,
@@ -100,6 +108,7 @@ function parseExample(
     answer: answer ?? null,
     isJson: language === 'json',
     inPart: part !== undefined,
+    isEvents: language === 'events',
   };
 }
 
@@ -116,20 +125,27 @@ const show = (value: unknown): string => {
     : `[\n${value.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`;
 };
 
+/** How many events a block shows. */
+const eventsIn = (block: string | null): number => block?.split('\n\n').length ?? 0;
+
 describe.each(PAGES)('docs/%s', (page) => {
   const examples = examplesOf(page);
   const answers: string[] = [];
   let database: TestDatabase;
   let api: Api;
   let links: ReturnType<typeof linksOf> = { next: null, prev: null };
+  let stream: EventTap | null = null;
 
   beforeAll(async () => {
-    database = await createDatabase(`${await loadTracks()}${SETUP[page] ?? ''}`);
+    database = await createDatabase(
+      `${await (LIVE.has(page) ? loadLiveTracks : loadTracks)()}${SETUP[page] ?? ''}`,
+    );
     // what the planner expects is to be the same everywhere, whether autovacuum came by or not
     await database.query('vacuum analyze');
     api = await startApi(database, { 'require-rls': 'enforce', ...SETTINGS[page] });
   });
   afterAll(async () => {
+    stream?.close();
     await api.close();
     await database.close();
     if (process.env['UPDATE_DOCS'] !== '1') return;
@@ -151,14 +167,38 @@ describe.each(PAGES)('docs/%s', (page) => {
   });
 
   test.each(examples.map((example, index) => ({ ...example, index })))('$index: $title', async (example) => {
-    const { method, headers, body, anonymous, status, answered, answer, isJson, inPart } = example;
+    const { method, body, anonymous, status, answered, answer, isJson, inPart, isEvents } = example;
+    const headers = Object.fromEntries(
+      Object.entries(example.headers).map(([name, value]) => [
+        name,
+        value.replace('{id}', stream?.lastId() ?? ''),
+      ]),
+    );
     const path = example.path.replace('%7Bnext%7D', cursorOf(links.next));
     const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
-    const response = await api.request(method, path, {
+    const options = {
       headers: { ...type, ...headers },
       ...(body === undefined ? {} : { body }),
       ...(anonymous ? {} : { as: { role: 'authenticated', sub: people.mira } }),
-    });
+    };
+    if (headers['Accept'] === 'text/event-stream' && status === 200) {
+      stream?.close();
+      const prefix = SETTINGS[page]?.['rest-prefix'] === '/' ? '' : '/rest/v1';
+      stream = await openTap(api, method, prefix + path, options);
+      expect(stream.headers).toMatchObject(answered);
+      const text = await stream.take(eventsIn(answer));
+      answers.push(text);
+      if (process.env['UPDATE_DOCS'] !== '1') expect(text).toBe(answer);
+      return;
+    }
+    const response = await api.request(method, path, options);
+    if (isEvents) {
+      const text = (await stream?.take(eventsIn(answer))) ?? '';
+      answers.push(text);
+      expect(response.status, response.body).toBe(status);
+      if (process.env['UPDATE_DOCS'] !== '1') expect(text).toBe(answer);
+      return;
+    }
     links = linksOf(response, path);
     const text = isJson ? `${response.body}\n` : response.body;
     answers.push(response.json === undefined ? text : show(response.json));

@@ -274,66 +274,6 @@ describe('distinct rows', () => {
   });
 });
 
-describe('groups', () => {
-  test('have aggregates by the values of fields, of all rows that the filter leaves', async () => {
-    const query = `query Groups($by: [BookAggregateGroupField!]!) {
-      bookCollection(first: 1, filter: { id: { lt: 7 } }) {
-        edges { node { id } }
-        groups(by: $by) { kind: __typename key { authorId state @include(if: false) } aggregate { count max { price } } }
-      }
-    }`;
-    const { bookCollection } = await library.data(query, { variables: { by: ['authorId'] } });
-    expect(bookCollection).toEqual({
-      edges: [{ node: { id: '1' } }],
-      groups: [
-        { kind: 'BookAggregateGroup', key: { authorId: 1 }, aggregate: { count: 2, max: { price: 19.9 } } },
-        {
-          kind: 'BookAggregateGroup',
-          key: { authorId: 2 },
-          aggregate: { count: 2, max: { price: 12345678.1234 } },
-        },
-        { kind: 'BookAggregateGroup', key: { authorId: 3 }, aggregate: { count: 1, max: { price: 3 } } },
-      ],
-    });
-    const finer = await library.data(query, { variables: { by: ['authorId', 'state'] } });
-    expect(finer.bookCollection.groups.length).toBe(4);
-  });
-
-  test('have enums by their names, nulls as a group, and pages', async () => {
-    const groups = async (args: string) => {
-      const query = `{ bookCollection { groups(${args}) { key { state editorId } aggregate { count } } } }`;
-      return (await library.data(query)).bookCollection.groups;
-    };
-    const all = await groups('by: [state, editorId]');
-    expect(all).toEqual([
-      { key: { state: 'IN_PRINT', editorId: 1 }, aggregate: { count: 2 } },
-      { key: { state: 'IN_PRINT', editorId: 2 }, aggregate: { count: 1 } },
-      { key: { state: 'IN_PRINT', editorId: null }, aggregate: { count: 2 } },
-      { key: { state: 'SOLD_OUT', editorId: null }, aggregate: { count: 2 } },
-    ]);
-    expect(await groups('by: [state, editorId], first: 2, offset: 1')).toEqual(all.slice(1, 3));
-  });
-
-  test('of what belongs to a row, and of distinct rows', async () => {
-    const { authorByPk } = await library.data(
-      '{ authorByPk(id: 3) { bookCollection(distinctOn: [price]) { groups(by: [state]) { key { state } aggregate { count } } } } }',
-    );
-    expect(authorByPk.bookCollection.groups).toEqual([
-      { key: { state: 'IN_PRINT' }, aggregate: { count: 1 } },
-      { key: { state: 'SOLD_OUT' }, aggregate: { count: 1 } },
-    ]);
-  });
-
-  test.each([
-    ['groups(by: []) { aggregate { count } }', '`by` must name at least one field'],
-    ['groups(by: [state]) { key { authorId } }', '`authorId` is not grouped by'],
-    ['groups(by: [state], first: -1) { key { state } }', '`first` must be an unsigned integer'],
-  ])('%s is refused', async (field, message) => {
-    const [error] = await library.errors(`{ bookCollection { ${field} } }`);
-    expect(error.message).toBe(message);
-  });
-});
-
 test('text is searched by words', async () => {
   expect(await books('filter: { title: { search: "harbour" } }')).toEqual(['1']);
 });

@@ -359,6 +359,26 @@ describe('Row-Level Security', () => {
     await expect.poll(() => one.rows()).toEqual([]);
   });
 
+  test('those who saw the same part when a policy comes to ask who they are', async () => {
+    await run(`insert into open values (1, 'ada'), (2, 'ben')`);
+    const [a, b] = [await following('/open', { as: ada }), await following('/open', { as: ben })];
+    await a.next();
+    await b.next();
+    onTestFinished(() => void run('alter policy everyone on open using (true)'));
+    await run('alter policy everyone on open using (title = who())');
+    await expect.poll(() => [ids(a), ids(b)]).toEqual([[1], [2]]);
+    const [since, other] = [a.events.length, b.events.length];
+    await run(`insert into open values (3, 'ben'), (4, 'ada')`);
+    await expect
+      .poll(() => [ids(a), ids(b)])
+      .toEqual([
+        [1, 4],
+        [2, 3],
+      ]);
+    expect(JSON.stringify(a.events.slice(since))).not.toContain('ben');
+    expect(JSON.stringify(b.events.slice(other))).not.toContain('ada');
+  });
+
   test('a grant that is taken away ends the stream with the reason', async () => {
     const one = await following('/pairs', { as: 'authenticated' });
     await one.next();

@@ -1,13 +1,13 @@
 /** The example program over the example project, as Node runs it and, bundled by Vite, a real browser. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Api, startApi, tokenFor } from '../support/api.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { loadTracks, people } from '../support/tracks.ts';
+import { serveFolder } from '../support/web.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const EXAMPLE = join(ROOT, 'examples/client');
@@ -60,25 +60,6 @@ test('it runs in Node', async () => {
   const printed = await run(process.execPath, [join(EXAMPLE, 'node.ts'), api.origin], { AURA_TOKEN: token });
   expect(JSON.parse(printed ?? '')).toEqual(BOARD);
 });
-
-/** Serves a folder on a port of its own. */
-const serveFolder = async (folder: string): Promise<string> => {
-  const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://a').pathname;
-    const file = path === '/' ? '/index.html' : path;
-    const body = await readFile(join(folder, file)).catch(() => null);
-    response.writeHead(body === null ? 404 : 200, { 'Content-Type': types[extname(file)] ?? 'text/plain' });
-    response.end(body ?? '');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-};
 
 test('it runs in a browser, bundled by Vite', { timeout: 60_000 }, async (context) => {
   const { build } = await import('vite');

@@ -14,6 +14,7 @@ export interface LiveEvent {
 export type State = ReadonlyMap<string, string>;
 
 export interface Following {
+  readonly path: string;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** The body of a refusal. */
@@ -30,6 +31,8 @@ export interface Following {
   /** Events since the last call, as `insert {"id":1}`; waits until there are so many. */
   readonly next: (count?: number) => Promise<readonly string[]>;
   readonly isClosed: () => boolean;
+  /** What was told that cannot be; null = nothing. */
+  readonly failure: () => Error | null;
   /** Hangs up. */
   readonly leave: () => void;
   readonly incoming: IncomingMessage;
@@ -147,6 +150,7 @@ export async function follow(
   let taken = 0;
   let comments = 0;
   let isClosed = false;
+  let failure: Error | null = null;
   /** What has been applied as far as a bookmark: what came behind the last one is forgotten when the line breaks. */
   let kept: { id: string | null; state: State } = { id, state };
   const read = (frame: string): void => {
@@ -178,7 +182,12 @@ export async function follow(
       }
       const frames = `${pending}${chunk}`.split('\n\n');
       pending = frames.pop() ?? '';
-      for (const frame of frames) read(frame);
+      try {
+        for (const frame of frames) read(frame);
+      } catch (error) {
+        failure ??= error instanceof Error ? error : new Error(String(error));
+        outgoing.destroy();
+      }
     });
   }
   incoming.once('close', () => {
@@ -187,7 +196,7 @@ export async function follow(
   incoming.on('error', () => undefined);
   if (statusCode !== 200) await new Promise((resolve) => incoming.once('end', resolve));
   return {
-    ...{ status: statusCode, headers: incoming.headers, events, incoming },
+    ...{ path, status: statusCode, headers: incoming.headers, events, incoming },
     refusal: refused === '' ? null : JSON.parse(refused),
     comments: () => comments,
     state: () => (isClosed ? kept.state : rows.state()),
@@ -200,6 +209,7 @@ export async function follow(
       return fresh.map(({ event, data }) => (data.key ? `${event} ${JSON.stringify(data.key)}` : event));
     },
     isClosed: () => isClosed,
+    failure: () => failure,
     leave: () => outgoing.destroy(),
   };
 }

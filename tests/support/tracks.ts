@@ -1,4 +1,5 @@
 /** The example project `examples/tracks` as setup SQL for a test database, and who is who in its seed. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadProject } from '../../server/project/folder.ts';
 
@@ -8,6 +9,15 @@ export const loadTracks = async (): Promise<string> => {
     join(import.meta.dirname, '../../examples/tracks'),
   );
   return [...migrations, ...policies, ...(seed === null ? [] : [seed])].map(({ text }) => text).join('\n');
+};
+
+const REALTIME = ['capture.sql', 'grants.sql', 'messages.sql', 'channels.sql', 'channel-grants.sql'];
+
+/** The same with everything of realtime, as `aura dev` installs it. */
+export const loadLiveTracks = async (): Promise<string> => {
+  const folder = join(import.meta.dirname, '../../sql/realtime');
+  const scripts = await Promise.all(REALTIME.map((name) => readFile(join(folder, name), 'utf8')));
+  return [...scripts, await loadTracks()].join('\n');
 };
 
 /** People of the seed by the `sub` of their token. */

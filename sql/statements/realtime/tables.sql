@@ -44,7 +44,7 @@ key as (
 ),
 policy as (
   select
-    polrelid, polname, polcmd, polpermissive, polroles, polqual,
+    pg_policy.oid, polrelid, polname, polcmd, polpermissive, polroles, polqual,
     array(select distinct part[1] from regexp_matches(polqual::text, '\{([A-Z_]+)', 'g') part) as nodes,
     array(
       select part[1]::oid from regexp_matches(polqual::text, ':funcid (\d+)', 'g') part
@@ -60,6 +60,49 @@ policy as (
     polqual::text ~ '\{SQLVALUEFUNCTION :op \d+ :type (?!19 )' as tells_time
   from pg_policy
   where polcmd in ('r', '*')
+),
+-- What a policy reads, by way of views and functions, too. What a function reads PostgreSQL knows only of those whose
+-- body is SQL that it has parsed; of others each word that is the name of a captured table or of a function counts:
+-- to watch one table too many costs a reading, and what is missed is why such policies stay opaque.
+used as (
+  select oid as policy, 'pg_class'::regclass as class, unnest(relations) as used from policy
+  union
+  select oid, 'pg_proc'::regclass, unnest(functions) from policy
+  union
+  select source.policy, target.class, target.oid
+  from (select * from used) source
+  cross join lateral (
+    select refclassid::regclass as class, refobjid as oid
+    from pg_depend
+    where source.class = 'pg_proc'::regclass and classid = source.class and objid = source.used and source.used >= 16384
+      and refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
+    union all
+    select refclassid::regclass, refobjid
+    from pg_rewrite
+    join pg_depend on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
+    where source.class = 'pg_class'::regclass and ev_class = source.used and refobjid <> source.used
+      and refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
+    union all
+    select named.class, named.oid
+    from pg_proc
+    cross join lateral (
+      select distinct lower(word) as word from regexp_split_to_table(prosrc, '[^[:alnum:]_$]+') word
+    ) words
+    cross join lateral (
+      select 'pg_class'::regclass as class, oid from pg_class
+      where relname = word and oid in (select oid from capture)
+      union all
+      select 'pg_proc'::regclass, oid from pg_proc where proname = word and oid >= 16384
+    ) named
+    where source.class = 'pg_proc'::regclass and pg_proc.oid = source.used and source.used >= 16384
+  ) target
+),
+read as (
+  select policy, array_agg(distinct used) as relations
+  from used
+  join pg_class on pg_class.oid = used
+  where class = 'pg_class'::regclass and relkind in ('r', 'p')
+  group by policy
 )
 select json_build_object(
   -- the cluster, the database in it, and the log in that
@@ -95,7 +138,7 @@ select json_build_object(
     left join key on key.root = root.oid
     where class.relkind in ('r', 'p') and class.relpersistence = 'p'
       and nspname not in ('pg_catalog', 'information_schema') and nspname not like 'pg\_toast%'
-      and (capture.oid is not null or class.oid in (select unnest(relations) from policy))
+      and (capture.oid is not null or class.oid in (select unnest(relations) from read))
   ),
   'policies', (
     select coalesce(json_agg(json_build_object(
@@ -119,12 +162,13 @@ select json_build_object(
         where oid = any (functions)
           and (pronamespace <> 'pg_catalog'::regnamespace or (provolatile <> 'i' and proname <> 'current_setting'))
       ) or exists (
-        select from unnest(relations) used (id)
+        select from unnest(policy.relations) named (id)
         where not exists (select from pg_class where oid = id and relkind in ('r', 'p'))
       ),
-      'relations', array(select unnest(relations)::bigint),
+      'relations', array(select unnest(read.relations)::bigint),
       'digest', md5(concat_ws(' ', polname, polpermissive, polroles, polqual::text))
     ) order by polrelid, polname), '[]')
     from policy
+    left join read on read.policy = policy.oid
   )
 )::text

@@ -1,0 +1,51 @@
+/** The types that tables are written with: what is put in, and what comes back. */
+import { GraphQLInputObjectType, GraphQLList, GraphQLNonNull, GraphQLObjectType } from 'graphql';
+import { nestedFields } from './extension-types.ts';
+import { isName } from './inflection.ts';
+import { means } from './meaning.ts';
+import type { Table } from './model.ts';
+import { SCALARS } from './scalar.ts';
+import { required, type SchemaParts } from './schema-parts.ts';
+
+/** What comes back of a write. */
+export function responseType(name: string, node: GraphQLObjectType): GraphQLObjectType {
+  return new GraphQLObjectType({
+    name,
+    fields: {
+      affectedCount: {
+        type: required(SCALARS.Int),
+        description: 'Count of the records impacted by the mutation',
+        extensions: means({ kind: 'affected count' }),
+      },
+      records: {
+        type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(node))),
+        description: 'Array of records impacted by the mutation',
+        extensions: means({ kind: 'records' }),
+      },
+    },
+  });
+}
+
+/** The values of a row that is written. */
+export function inputType(
+  parts: SchemaParts,
+  table: Table,
+  use: 'insert' | 'update',
+): GraphQLInputObjectType {
+  return new GraphQLInputObjectType({
+    name: `${table.name}${use === 'insert' ? 'Insert' : 'Update'}Input`,
+    fields: () => ({
+      ...Object.fromEntries(
+        table.columns
+          .filter(
+            (column) => (use === 'insert' ? column.insertable : column.updatable) && isName(column.field),
+          )
+          .map((column) => [
+            column.field,
+            { type: parts.valueType(column.type), extensions: means({ kind: 'column', column }) },
+          ]),
+      ),
+      ...(use === 'insert' && parts.isExtended ? nestedFields(parts, table) : {}),
+    }),
+  });
+}
