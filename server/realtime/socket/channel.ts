@@ -120,8 +120,9 @@ export class Channel implements Member, Watching {
   /** Leaves everything, without a word. */
   leave(): void {
     if (this.#state === 'ended') return;
+    const { hub, presence, deadlines, observe } = this.#context;
+    if (this.#state === 'joined') observe({ kind: 'channel left' });
     this.#state = 'ended';
-    const { hub, presence, deadlines } = this.#context;
     hub.remove(this.#hubKey(), this);
     deadlines.set(this, null);
     presence.unwatch(this.#place(), this);
