@@ -1,16 +1,22 @@
 /** The channels of a Supabase project as its clients use them: its migrations, its policies, its triggers. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { REALTIME_SUBSCRIBE_STATES, type RealtimeChannel, type SupabaseClient } from '@supabase/supabase-js';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { makeFolder } from '../support/folder.ts';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { copyFixture, type Person, people, type Running, startDev } from './running.ts';
 
 let running: Running;
 beforeAll(async () => {
-  const folder = await makeFolder();
+  const folder = await mkdtemp(join(tmpdir(), 'aura-test-'));
+  await chmod(folder, 0o755);
   await copyFixture(folder);
   running = await startDev(folder);
+  return async () => {
+    await running.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
 });
-afterAll(() => running.stop());
 
 const clientOf = async (person?: Person): Promise<SupabaseClient> => {
   const client = running.client(person);
