@@ -21,6 +21,7 @@ import {
   type ServerMessage,
   type Version,
 } from './protocol.ts';
+import { NOTHING } from './voice.ts';
 
 /** Codes of RFC 6455 section 7.4.1. */
 const GOING_AWAY = 1001;
@@ -52,7 +53,6 @@ function takes(bucket: Bucket, rate: number): boolean {
 
 const TOPIC = 'realtime:';
 const HEARTBEAT_TOPIC = 'phoenix';
-const NOTHING = '{}';
 
 export class Connection implements ChannelOwner {
   readonly version: Version;
