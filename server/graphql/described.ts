@@ -52,6 +52,9 @@ const responses = {
     content: {
       'application/json': { schema: refTo('schemas', 'graphql.result') },
       'application/graphql-response+json': { schema: refTo('schemas', 'graphql.result') },
+      'text/event-stream': {
+        schema: { type: 'string', description: 'Results as events `next`, of a subscription without end.' },
+      },
     },
   },
   ...failureRefs('400', '401', '406', '413', '503'),
@@ -69,8 +72,8 @@ const PATH: PathItemObject = {
   get: {
     operationId: 'graphqlQuery',
     tags: [TAG.name],
-    summary: 'A query',
-    description: 'Queries alone; mutations are sent by POST.',
+    summary: 'A query or a subscription',
+    description: 'Mutations are sent by POST.',
     parameters: [
       inQuery('query', true, 'The document.'),
       inQuery('variables', false, 'A JSON object.'),
@@ -81,7 +84,7 @@ const PATH: PathItemObject = {
   post: {
     operationId: 'graphql',
     tags: [TAG.name],
-    summary: 'A query or a mutation',
+    summary: 'A query, a mutation or a subscription',
     description: 'One operation is one transaction.',
     requestBody: {
       required: true,

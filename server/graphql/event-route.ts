@@ -2,6 +2,7 @@
  * GraphQL over Server-Sent Events: a subscription is answered by a stream of results, any other operation by one of them.
  */
 import { apiError } from '../errors/codes.ts';
+import type { Credentials } from '../identity/authenticate.ts';
 import { endOf } from '../identity/claims.ts';
 import type { Answer } from '../response/respond.ts';
 import type { Scene } from '../rest/context.ts';
@@ -64,7 +65,8 @@ export async function serveEvents(
   try {
     const roleSchema = context.schemas.of(scene.catalog, config, scene.identity.role);
     if (operationOf(context, scene, roleSchema, request).isSubscription) {
-      await follow(context, scene, request, stream, finish);
+      const { authorization, apikey } = seen.headers as Credentials;
+      await follow(context, scene, request, { authorization, apikey }, stream, finish);
     } else finish(await serveOperation(context, scene, roleSchema, seen, request, trace));
   } catch (error) {
     try {
@@ -82,13 +84,14 @@ async function follow(
   context: EventContext,
   scene: Scene,
   request: GraphqlRequest,
+  credentials: Credentials,
   { lines, send }: ResultStream,
   finish: (outcome: Outcome) => void,
 ): Promise<void> {
   const { identity } = scene;
   const { join, deadlines } = context.subscriptions();
   const end = (reason: unknown): void => finish(lastOutcome(reason, scene));
-  const leave = await join({ request, identity }, { send, end });
+  const leave = await join({ request, identity, credentials }, { send, end });
   const ending = {
     end: () => {
       leave();

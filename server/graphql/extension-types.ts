@@ -37,7 +37,7 @@ export const nestedReferences = (table: Table, references: readonly Reference[])
     ({ field, target }) =>
       target.insertable &&
       isName(field) &&
-      !table.columns.some((item) => item.insertable && item.field === field),
+      !table.columns.some((item) => (item.insertable || item.assignable) && item.field === field),
   );
 
 /** The fields by which an insert's objects hold those of other tables. */

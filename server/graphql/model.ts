@@ -17,6 +17,8 @@ export interface TableColumn {
   readonly description: string | null;
   readonly selectable: boolean;
   readonly insertable: boolean;
+  /** A sequence fills it where nobody does: pg_graphql lets nobody. */
+  readonly assignable: boolean;
   readonly updatable: boolean;
 }
 
@@ -85,6 +87,8 @@ function buildColumns(relation: Relation, inflect: boolean, judge: Judge, typeOf
     if (type === null) return [];
     const directive = directiveOf(column.comment);
     const isWritten = !isGiven(column);
+    const mayInsert = relation.insertable && may(column, 'INSERT');
+    const isGenerated = column.generated !== null || column.identity === 'always';
     return [
       {
         column,
@@ -92,7 +96,8 @@ function buildColumns(relation: Relation, inflect: boolean, judge: Judge, typeOf
         type,
         description: textIn(directive, 'description'),
         selectable: may(column, 'SELECT'),
-        insertable: isWritten && relation.insertable && may(column, 'INSERT'),
+        insertable: isWritten && mayInsert,
+        assignable: !isWritten && !isGenerated && mayInsert,
         updatable: isWritten && relation.updatable && may(column, 'UPDATE'),
       },
     ];

@@ -45,10 +45,16 @@ export function createGraphqlSocketServer(context: EventContext): GraphqlSocketS
   let looking: NodeJS.Timeout | null = null;
   let isClosed = false;
 
+  let seen = context.settings();
+
   const look = (): void => {
-    const { realtimeIdleTimeout } = context.settings().config;
+    const settings = context.settings();
     const now = performance.now();
-    for (const socket of sockets) socket.checkIdle(now, realtimeIdleTimeout * 1000);
+    for (const socket of sockets) {
+      socket.checkIdle(now, settings.config.realtimeIdleTimeout * 1000);
+      if (settings !== seen) void socket.recheck(settings);
+    }
+    seen = settings;
     if (sockets.size > 0 || looking === null) return;
     clearInterval(looking);
     looking = null;

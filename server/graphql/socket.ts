@@ -9,9 +9,10 @@ import type { WebSocket } from 'ws';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { Departure } from '../execute/departure.ts';
+import type { Credentials } from '../identity/authenticate.ts';
 import { endOf } from '../identity/claims.ts';
 import type { Identity } from '../identity/role.ts';
-import type { Scene } from '../rest/context.ts';
+import type { RestSettings, Scene } from '../rest/context.ts';
 import { observationOf } from '../rest/mount.ts';
 import { asApiError, noCatalog } from '../rest/unforeseen.ts';
 import type { Outcome } from './answer.ts';
@@ -20,6 +21,7 @@ import { type GraphqlRequest, parseJson, requestOf } from './request.ts';
 import type { SeenRequest } from './run.ts';
 import { operationOf, outcomeOfFailure, serveOperation, type Trace } from './serve-operation.ts';
 import { OperationChannel } from './socket-operation.ts';
+import { isSameIdentity } from './subscriptions.ts';
 
 /** Codes that the protocol closes with. */
 const CLOSE = {
@@ -79,6 +81,7 @@ export class GraphqlSocket {
   #isAsked = false;
   #state: 'new' | 'initialising' | 'ready' | 'closing' = 'new';
   #identity: Identity | null = null;
+  #credentials: Credentials = {};
   #reason: string | null = null;
 
   constructor(context: EventContext, client: WebSocket, incoming: IncomingMessage) {
@@ -115,6 +118,17 @@ export class GraphqlSocket {
     } else if (silence > timeoutMs / 2 && !this.#isAsked) {
       this.#isAsked = true;
       this.#client.ping();
+    }
+  }
+
+  /** Looks who the client is by other settings: keys and roles may be others than they were. */
+  async recheck({ authenticate }: RestSettings): Promise<void> {
+    if (this.#identity === null) return;
+    try {
+      if (isSameIdentity(await authenticate(this.#credentials), this.#identity)) return;
+      this.close(CLOSE.forbidden, 'The token means somebody else now');
+    } catch (error) {
+      this.close(CLOSE.forbidden, asApiError(this.#context.observe, error, 'websocket').message);
     }
   }
 
@@ -184,11 +198,12 @@ export class GraphqlSocket {
     this.#state = 'initialising';
     const { headers } = this.#incoming;
     const own = headers['apikey'];
+    this.#credentials = {
+      authorization: parameter(payload, 'authorization') ?? headers.authorization,
+      apikey: parameter(payload, 'apikey') ?? (typeof own === 'string' ? own : undefined),
+    };
     try {
-      const identity = await this.#context.settings().authenticate({
-        authorization: parameter(payload, 'authorization') ?? headers.authorization,
-        apikey: parameter(payload, 'apikey') ?? (typeof own === 'string' ? own : undefined),
-      });
+      const identity = await this.#context.settings().authenticate(this.#credentials);
       if (this.#isClosing()) return;
       this.#identity = identity;
       this.#state = 'ready';
@@ -256,7 +271,7 @@ export class GraphqlSocket {
   async #follow(operation: OperationChannel, request: GraphqlRequest, scene: Scene): Promise<void> {
     const { identity } = scene;
     const leave = await this.#context.subscriptions().join(
-      { request, identity },
+      { request, identity, credentials: this.#credentials },
       {
         send: (answer) => operation.send(answer),
         end: (reason) => operation.fail(lastOutcome(reason, scene)),

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../execute/exchange.ts';
 import type { Task } from '../execute/transaction.ts';
+import type { Credentials } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
 import { type Dependence, dependenceOn } from '../realtime/dependence.ts';
 import type { Ask, TableHolder } from '../realtime/tables.ts';
@@ -20,6 +21,8 @@ import { type GraphqlContext, operationOf, prepareOperation } from './serve-oper
 export interface SubscriptionQuery {
   readonly request: GraphqlRequest;
   readonly identity: Identity;
+  /** By which that was found out. */
+  readonly credentials: Credentials;
 }
 
 export interface SubscriptionPlan {

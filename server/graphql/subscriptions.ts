@@ -5,9 +5,11 @@ import { GraphQLError } from 'graphql';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
+import type { Identity } from '../identity/role.ts';
 import type { Feed, Round } from '../realtime/feed.ts';
 import { Deadlines } from '../realtime/socket/deadlines.ts';
 import { type Ask, createTableHolder, type TableHolder } from '../realtime/tables.ts';
+import type { RestSettings } from '../rest/context.ts';
 import { DocumentError } from './operation.ts';
 import type { GraphqlContext } from './serve-operation.ts';
 import {
@@ -41,9 +43,13 @@ const LOOK_MS = 1000;
 const stopping = (): ApiError =>
   apiError('AURA406', 'The server is being stopped', { hint: 'Subscribe again.' });
 
+/** Whether the same is let in. */
+export const isSameIdentity = (one: Identity, other: Identity): boolean =>
+  one.role === other.role && one.claimsText === other.claimsText;
+
 /** A subscriber: what its group tells it goes to its sink. */
 class Member implements SubscriptionSink {
-  readonly query: SubscriptionQuery;
+  query: SubscriptionQuery;
   group: SubscriptionGroup | null = null;
   readonly #sink: SubscriptionSink;
   readonly #left: (member: Member) => void;
@@ -94,11 +100,13 @@ class SubscriptionKeeper implements Subscriptions, GroupKeeper {
   readonly #members = new Set<Member>();
   readonly #ask: Ask;
   readonly #timer: NodeJS.Timeout;
+  #settings: RestSettings;
   #resyncedAt = performance.now();
   #isStopped = false;
 
   constructor(context: GraphqlContext, feed: Feed) {
     this.#context = context;
+    this.#settings = context.settings();
     this.feed = feed;
     this.#ask = async (...questions) => (await ask(context.pool, questions)).at(-1) ?? [];
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
@@ -187,6 +195,20 @@ class SubscriptionKeeper implements Subscriptions, GroupKeeper {
     }
   }
 
+  /** Looks who the subscriber is by other settings: keys and roles may be others than they were. */
+  async #recheck(member: Member, { authenticate }: RestSettings): Promise<void> {
+    const { query } = member;
+    try {
+      const identity = await authenticate(query.credentials);
+      if (isSameIdentity(identity, query.identity)) return;
+      member.query = { ...query, identity };
+      member.group?.dismiss(member);
+      await this.#admit(member);
+    } catch (error) {
+      member.end(error);
+    }
+  }
+
   /** Plans an operation; a table that seems not to be captured may be so since a moment ago. */
   async #plan(query: SubscriptionQuery): Promise<SubscriptionPlan> {
     try {
@@ -200,7 +222,12 @@ class SubscriptionKeeper implements Subscriptions, GroupKeeper {
   /** Ends what is due, and has what may change unseen read anew from time to time. */
   #look(): void {
     this.deadlines.look();
-    const pause = this.#context.settings().config.realtimeResyncInterval * 1000;
+    const settings = this.#context.settings();
+    if (settings !== this.#settings) {
+      this.#settings = settings;
+      for (const member of this.#members) void this.#recheck(member, settings);
+    }
+    const pause = settings.config.realtimeResyncInterval * 1000;
     const now = performance.now();
     if (pause === 0 || now - this.#resyncedAt < pause) return;
     this.#resyncedAt = now;

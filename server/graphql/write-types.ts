@@ -3,7 +3,7 @@ import { GraphQLInputObjectType, GraphQLList, GraphQLNonNull, GraphQLObjectType 
 import { nestedFields } from './extension-types.ts';
 import { isName } from './inflection.ts';
 import { means } from './meaning.ts';
-import type { Table } from './model.ts';
+import type { Table, TableColumn } from './model.ts';
 import { SCALARS } from './scalar.ts';
 import { required, type SchemaParts } from './schema-parts.ts';
 
@@ -26,6 +26,13 @@ export function responseType(name: string, node: GraphQLObjectType): GraphQLObje
   });
 }
 
+/** Keys that sequences make can be given where there are upserts, and references to rows that exist already. */
+const isWritten = (
+  { isExtended }: SchemaParts,
+  { insertable, assignable, updatable }: TableColumn,
+  use: 'insert' | 'update',
+): boolean => (use === 'update' ? updatable : insertable || (isExtended && assignable));
+
 /** The values of a row that is written. */
 export function inputType(
   parts: SchemaParts,
@@ -37,9 +44,7 @@ export function inputType(
     fields: () => ({
       ...Object.fromEntries(
         table.columns
-          .filter(
-            (column) => (use === 'insert' ? column.insertable : column.updatable) && isName(column.field),
-          )
+          .filter((column) => isWritten(parts, column, use) && isName(column.field))
           .map((column) => [
             column.field,
             { type: parts.valueType(column.type), extensions: means({ kind: 'column', column }) },

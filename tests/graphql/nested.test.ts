@@ -290,6 +290,22 @@ describe('upserts', () => {
     ]);
   });
 
+  test('by a key that a sequence makes where nobody gives it', async () => {
+    const { b } = await data(
+      `mutation {
+        a: insertIntoStepCollection(objects: [{ id: 900, number: 1, note: "old", job: { id: "00000000-0000-4000-8000-000000000001", title: "j", team: { name: "t" } } }]) { affectedCount }
+        b: insertIntoStepCollection(objects: [{ id: 900, jobId: "00000000-0000-4000-8000-000000000001", number: 1, note: "new" }], onConflict: { fields: [id] }) {
+          records { id note job { title } }
+        }
+      }`,
+    );
+    expect(b.records).toEqual([{ id: 900, note: 'new', job: { title: 'j' } }]);
+    const { json } = await send(
+      'mutation { insertIntoTeamCollection(objects: [{ id: "1", name: "x" }]) { affectedCount } }',
+    );
+    expect(json.errors[0].message).toContain('Field "id" is not defined by type "TeamInsertInput"');
+  });
+
   test('only where it is said', async () => {
     const error = await refusal(both('{ fields: [name] }'));
     expect(error.extensions).toMatchObject({

@@ -1,8 +1,9 @@
 /** Subscriptions: the whole answer at once, and again whenever it is another one. Over Server-Sent Events. */
-import { describe, expect, test } from 'vitest';
-import { startApi } from '../support/api.ts';
-import { stream } from './subscribers.ts';
-import { SETTINGS, useRooms } from './subscription-fixture.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { SECRET, startApi, tokenFor } from '../support/api.ts';
+import { createDatabase } from '../support/database.ts';
+import { connect, stream } from './subscribers.ts';
+import { FIXTURE, SETTINGS, useRooms } from './subscription-fixture.ts';
 
 const rooms = useRooms({ 'realtime-heartbeat': 1, 'graphql-introspection': '*' });
 const ada = { role: 'authenticated', sub: 'ada' };
@@ -243,6 +244,44 @@ test('who reads slowly misses answers, and never the last one', async () => {
     .poll(() => titlesIn(JSON.parse(one.events.at(-1)?.slice('next '.length) ?? '{}'))[0], { timeout: 5000 })
     .toBe('last');
   expect(one.events.length).toBeLessThan(60);
+});
+
+test('a lost connection to the database loses nothing', async () => {
+  await rooms.run(`insert into open values (1, 'one')`);
+  const one = await stream(rooms.api, TITLES);
+  await one.next();
+  await rooms.run(
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenticator' and datname = current_database()`,
+  );
+  await rooms.run(`update open set title = 'two'`);
+  await expect
+    .poll(() => titlesIn(JSON.parse(one.events.at(-1)?.slice('next '.length) ?? '{}')), { timeout: 10_000 })
+    .toEqual(['two']);
+});
+
+test('a secret that is another one ends what was begun with the old one', async () => {
+  const own = await createDatabase(FIXTURE);
+  const signWith = (secret: string): Promise<unknown> =>
+    own.query(`do $$ begin
+      execute format('alter role authenticator in database %I set pgrst.jwt_secret = %L', current_database(), '${secret}');
+    end $$; notify pgrst, 'reload config'`);
+  await signWith(SECRET);
+  const api = await startApi(own, { ...SETTINGS, 'jwt-secret': undefined });
+  onTestFinished(async () => {
+    await api.close();
+    await own.close();
+  });
+  const one = await stream(api, TITLES, { as: ada });
+  const anonymous = await stream(api, TITLES);
+  const socket = await connect(api, { Authorization: `Bearer ${tokenFor(ada)}` });
+  await one.next();
+  await anonymous.next();
+  await signWith('another-secret-of-the-tests-0123456789');
+  const [last] = await one.next();
+  expect(last.errors[0].extensions.code).toBe('PGRST301');
+  expect((await socket.closed).code).toBe(4403);
+  await own.query(`insert into open values (1, 'one')`);
+  expect(titlesIn((await anonymous.next())[0])).toEqual(['one']);
 });
 
 test('there are none without the extensions', async () => {
