@@ -34,7 +34,7 @@ export const realtimeSettings = {
   }),
   'realtime-max-buffer': ownSetting(integer(1024, GIGABYTE, 'bytes'), 1_048_576, {
     description:
-      'How much may wait for a client that does not read it: of the events of a live query, beyond which its stream is ended (the rows that it begins with do not count), or of the messages of a WebSocket, beyond which it is closed.',
+      'How much may wait for a client that does not read it: of the events of a live query, beyond which its stream is ended (the rows that it begins with do not count), or of the messages of a WebSocket, which is closed where it is more for five seconds, or eight times as much.',
     reloadable: true,
   }),
   'realtime-resync-interval': ownSetting(integer(0, DAY_IN_SECONDS, 'seconds'), 60, {

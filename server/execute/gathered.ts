@@ -58,7 +58,7 @@ export interface Gathered {
 }
 
 /** Tasks of a trip, at most. */
-const MOST = 25;
+const MOST = 100;
 /** Seconds for a trip's answer to arrive, beyond those that its statements may take. */
 const GRACE = 15;
 

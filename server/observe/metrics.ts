@@ -35,6 +35,7 @@ export function createMetrics(poolState: () => PoolState): Metrics {
   const catalog = createCatalogMetrics(register);
   const tokens = createTokenMetrics(register);
   const realtime = createRealtimeMetrics(register);
+  const channels = createChannelMetrics(register);
   const answered = createRequestMetrics(register);
   const observe: Observe = (observation) => {
     if (observation.kind === 'request') answered(observation);
@@ -42,6 +43,7 @@ export function createMetrics(poolState: () => PoolState): Metrics {
     else if (observation.kind === 'catalog loaded' || observation.kind === 'catalog failed')
       catalog(observation);
     else if (REALTIME.has(observation.kind)) realtime(observation);
+    else if (CHANNEL_KINDS.has(observation.kind)) channels(observation);
     else pool(observation);
   };
   return { observe, render: () => register.metrics(), contentType: register.contentType };
@@ -171,6 +173,57 @@ function createRealtimeMetrics(register: Registry): Observe {
       subscribers.set(observation.subscribers);
       answers.set(observation.groups);
     }
+  };
+}
+
+const CHANNEL_KINDS: ReadonlySet<Observation['kind']> = new Set([
+  'socket opened',
+  'socket closed',
+  'channel joined',
+  'channel left',
+  'channel refused',
+  'broadcast',
+  'relay failed',
+]);
+
+function createChannelMetrics(register: Registry): Observe {
+  const registers = [register];
+  const sockets = new Gauge({
+    name: 'aura_channel_connections',
+    help: 'WebSockets of channels that are open.',
+    registers,
+  });
+  const members = new Gauge({
+    name: 'aura_channel_members',
+    help: 'Channels that connections have joined.',
+    registers,
+  });
+  const refused = createTally(
+    register,
+    'aura_channel_refusals_total',
+    'Joins of channels that were refused.',
+  );
+  const messages = createTally(register, 'aura_broadcasts_total', 'Broadcasts that clients sent.');
+  const delivered = createTally(
+    register,
+    'aura_broadcast_deliveries_total',
+    'Members of this process that these were sent to.',
+  );
+  const failures = createTally(
+    register,
+    'aura_relay_failures_total',
+    'Times that the other processes could not be told or heard.',
+  );
+  return (observation: Observation) => {
+    if (observation.kind === 'broadcast') {
+      messages.add(1);
+      delivered.add(observation.receivers);
+    } else if (observation.kind === 'socket opened') sockets.inc();
+    else if (observation.kind === 'socket closed') sockets.dec();
+    else if (observation.kind === 'channel joined') members.inc();
+    else if (observation.kind === 'channel left') members.dec();
+    else if (observation.kind === 'channel refused') refused.add(1);
+    else if (observation.kind === 'relay failed') failures.add(1);
   };
 }
 

@@ -45,7 +45,9 @@ export type Observation =
       readonly seconds: number;
     }
   | { readonly kind: 'channel joined' }
+  | { readonly kind: 'channel left' }
   | { readonly kind: 'channel refused'; readonly reason: string }
+  /** That a client has sent; its receivers are those of this process. */
   | { readonly kind: 'broadcast'; readonly receivers: number }
   | { readonly kind: 'relay failed'; readonly error: unknown }
   // realtime

@@ -8,22 +8,12 @@
 import { apiError } from '../errors/codes.ts';
 import type { ApiError } from '../errors/error.ts';
 import type { ChangedStatements } from '../query/changed.ts';
+import { type ChangeEvent, type EventMaker, type EventType, TYPES } from './change-event.ts';
 import type { ChangePlan } from './change-plan.ts';
 import type { Feed, Round, Watcher } from './feed.ts';
-import { type Frames, pushFrames } from './frames.ts';
+import type { Frames } from './frames.ts';
 import { type Change, changesSince, newsSince, type Oid, POSITION, readLog } from './log.ts';
 import { comparePositions, type Position } from './position.ts';
-
-export type EventType = 'INSERT' | 'UPDATE' | 'DELETE';
-
-/** A change as it is told. */
-export interface ChangeEvent {
-  readonly type: EventType;
-  /** Another one for each row and transaction. */
-  readonly name: string;
-  /** The text of `data`. */
-  readonly data: string;
-}
 
 /** A channel in a group. */
 export interface Follower {
@@ -42,17 +32,12 @@ export interface ChangeGroupKeeper {
   readonly most: () => number;
   /** The plan where it still holds, or another one. */
   readonly planAnew: (plan: ChangePlan, round: Round) => Promise<ChangePlan>;
+  readonly eventOf: EventMaker;
   readonly ended: (group: ChangeGroup) => void;
 }
 
 /** Keys or images of one statement. */
 const MOST_ROWS = 1000;
-
-const TYPES: Readonly<Record<Exclude<Change['operation'], 'reset'>, EventType>> = {
-  insert: 'INSERT',
-  update: 'UPDATE',
-  delete: 'DELETE',
-};
 
 /** AURA463. */
 export const lost = (): ApiError =>
@@ -142,7 +127,9 @@ export class ChangeGroup implements Watcher {
       this.#records(plan, wanted, round),
       this.#recordsBefore(plan, wanted, round),
     ]);
-    const events = wanted.flatMap((change) => eventOf(plan, change, records, before) ?? []);
+    const events = wanted.flatMap(
+      (change) => this.#eventOf(plan, change, records.get(change), before.get(change)) ?? [],
+    );
     const isReset = changes.some(({ operation }) => operation === 'reset');
     return () => this.#tell(plan, round.position, events, isReset);
   }
@@ -217,6 +204,24 @@ export class ChangeGroup implements Watcher {
     return found;
   }
 
+  /** A change as those may hear of it who see these rows; null = they may not. */
+  #eventOf(
+    plan: ChangePlan,
+    change: Change,
+    record: string | undefined,
+    before: string | undefined,
+  ): ChangeEvent | null {
+    if (record === undefined) return null;
+    const old = change.operation === 'delete' ? record : before;
+    const { table } = plan.spec;
+    return this.#keeper.eventOf(change, {
+      table,
+      columns: plan.columns,
+      record: change.operation === 'delete' ? null : record,
+      old: plan.isFull && old !== undefined ? old : null,
+    });
+  }
+
   #tell(plan: ChangePlan, position: Position, events: readonly ChangeEvent[], isReset: boolean): void {
     this.#plan = plan;
     this.#position = position;
@@ -232,38 +237,9 @@ export class ChangeGroup implements Watcher {
   }
 
   #tellOne(event: ChangeEvent): void {
-    const made = new Map<string, Frames>();
     for (const { topic, ids, tell } of [...this.#followers]) {
       const list = ids[event.type];
-      if (list === null) continue;
-      const key = `${list} ${topic}`;
-      let frames = made.get(key);
-      if (!frames) {
-        frames = pushFrames(topic, 'postgres_changes', `{"ids":${list},"data":${event.data}}`);
-        made.set(key, frames);
-      }
-      tell(event, frames);
+      if (list !== null) tell(event, event.framesFor(topic, list));
     }
   }
-}
-
-/** A change as those may hear of it who see these rows; null = they may not. */
-function eventOf(plan: ChangePlan, change: Change, records: Records, before: Records): ChangeEvent | null {
-  const { operation, key, transaction, at } = change;
-  const record = records.get(change);
-  if (operation === 'reset' || key === null || record === undefined) return null;
-  const type = TYPES[operation];
-  const old = operation === 'delete' ? record : before.get(change);
-  const { schema, name } = plan.spec.table;
-  const parts = [
-    `"schema":${JSON.stringify(schema)}`,
-    `"table":${JSON.stringify(name)}`,
-    `"commit_timestamp":${JSON.stringify(at)}`,
-    `"type":"${type}"`,
-    `"columns":${plan.columns}`,
-    ...(operation === 'delete' ? [] : [`"record":${record}`]),
-    ...(operation === 'insert' ? [] : [`"old_record":${plan.isFull && old !== undefined ? old : key}`]),
-    '"errors":null',
-  ];
-  return { type, name: `${transaction} ${plan.relation} ${type} ${key}`, data: `{${parts.join(',')}}` };
 }

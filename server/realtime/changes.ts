@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import type { ApiError } from '../errors/error.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestContext } from '../rest/context.ts';
-import { type ChangeEvent, ChangeGroup, type EventType, type Follower, lost } from './change-group.ts';
+import { type ChangeEvent, createEventMaker, type EventType } from './change-event.ts';
+import { ChangeGroup, type Follower, lost } from './change-group.ts';
 import { type ChangePlan, planChanges, renewPlan, tablesOf } from './change-plan.ts';
 import { createPolicyReader } from './change-policies.ts';
 import type { Beginning, Feed } from './feed.ts';
@@ -186,6 +187,7 @@ export function createChanges(context: RestContext, feed: Feed): Changes {
     feed,
     most: () => context.settings().config.realtimeMaxChanges,
     planAnew: (plan: ChangePlan, { ask }: Pick<Beginning, 'ask'>) => renewPlan(context, sources, plan, ask),
+    eventOf: createEventMaker(),
     ended: (group: ChangeGroup) => {
       if (groups.get(group.key) === group) groups.delete(group.key);
     },

@@ -81,9 +81,7 @@ export function createChannels({ prefix, rest, feed, requestId }: ChannelsOption
     rest,
     hub,
     bus: {
-      ...bus,
-      tell: bus.tell.bind(bus),
-      close: bus.close.bind(bus),
+      tell: (entry) => bus.tell(entry),
       ready: async () => {
         await bus.ready();
         pruning ??= setInterval(() => void prune(), PRUNE_MS).unref();

@@ -10,7 +10,8 @@ export interface Member {
 }
 
 /** Names a channel. */
-export const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? '+' : '-'}${topic}`;
+export const keyOf = ({ topic, private: isPrivate }: Pick<Broadcast, 'topic' | 'private'>): string =>
+  `${isPrivate ? '+' : '-'}${topic}`;
 
 export class Hub {
   readonly #members = new Map<string, Set<Member>>();
@@ -37,7 +38,7 @@ export class Hub {
 
   /** Hands a message to all members of its channel but one; gives how many there were. */
   deliver(broadcast: Broadcast, except: Member | null): number {
-    const members = this.#members.get(keyOf(broadcast.topic, broadcast.private));
+    const members = this.#members.get(keyOf(broadcast));
     if (!members) return 0;
     const frames = broadcastFrames(broadcast);
     for (const member of members) if (member !== except) member.receiveBroadcast(frames, broadcast.id);

@@ -12,29 +12,15 @@ import { setTimeout } from 'node:timers/promises';
 import type { Pool } from '../execute/pool.ts';
 import { ask } from '../execute/query.ts';
 import type { Observe } from '../observe/observation.ts';
-import { type Frames, pushFrames } from './frames.ts';
 import { keyOf } from './hub.ts';
-
-/** A channel's place of presence. */
-export interface Place {
-  readonly topic: string;
-  readonly private: boolean;
-}
-
-/** Wants to know who comes and goes. */
-export interface Watching {
-  readonly receivePresence: (frames: Frames) => void;
-}
-
-/** Something that happened in a channel, as processes tell each other. */
-export interface PresenceChange extends Place {
-  readonly key: string;
-  /** Who came, by a reference that nobody else has, and the text of the object that they say of themselves. */
-  readonly ref?: string;
-  readonly payload?: string;
-  /** The reference of who went. */
-  readonly left?: string;
-}
+import {
+  type Place,
+  type PresenceChange,
+  PresenceCopy,
+  type PresenceState,
+  put,
+  type Watching,
+} from './presence-copy.ts';
 
 /** One member of this process. */
 interface Own extends Place {
@@ -43,59 +29,13 @@ interface Own extends Place {
   payload: string;
 }
 
-/** A copy: keys, references, what they say. */
-type State = Map<string, Map<string, string>>;
-
-interface Copy extends Place {
-  state: State;
-  readonly watching: Set<Watching>;
-  /** Until the table has been read; what comes meanwhile is told after it. */
-  waiting: PresenceChange[] | null;
-  loaded: Promise<void>;
-}
-
-const BEAT_MS = 3000;
-const PATIENCE = '10 seconds';
+const BEAT_MS = 2000;
+const PATIENCE = '6 seconds';
 const RETRY_MS = 1000;
 /** Of one statement. */
 const MOST_CHANGES = 500;
 
 const refOf = (): string => randomBytes(9).toString('base64url');
-
-/** An object of metas, as Phoenix has them: the reference last, since of two members of one name the last counts. */
-function metaOf(ref: string, payload: string): string {
-  const own = `"phx_ref":${JSON.stringify(ref)}}`;
-  const text = payload.trimEnd();
-  return /^\{\s*\}$/.test(text) ? `{${own}` : `${text.slice(0, -1)},${own}`;
-}
-
-/** The text of `{key: {metas: [...]}}`. */
-function renderState(state: State): string {
-  const parts = [...state].map(([key, metas]) => {
-    const list = [...metas].map(([ref, payload]) => metaOf(ref, payload));
-    return `${JSON.stringify(key)}:{"metas":[${list.join(',')}]}`;
-  });
-  return `{${parts.join(',')}}`;
-}
-
-function put(state: State, key: string, ref: string, payload: string): void {
-  const metas = state.get(key);
-  if (metas) metas.set(ref, payload);
-  else state.set(key, new Map([[ref, payload]]));
-}
-
-/** Gives what the one that went had said; undefined = there was none. */
-function take(state: State, key: string, ref: string): string | undefined {
-  const metas = state.get(key);
-  const payload = metas?.get(ref);
-  if (payload === undefined || !metas) return undefined;
-  metas.delete(ref);
-  if (metas.size === 0) state.delete(key);
-  return payload;
-}
-
-const differenceFrames = (topic: string, joins: State, leaves: State): Frames =>
-  pushFrames(topic, 'presence_diff', `{"joins":${renderState(joins)},"leaves":${renderState(leaves)}}`);
 
 export interface PresenceOptions {
   readonly pool: Pool;
@@ -114,7 +54,7 @@ interface Writing {
 
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #copies = new Map<string, Copy>();
+  readonly #copies = new Map<string, PresenceCopy>();
   readonly #own = new Map<number, Own>();
   readonly #queue: Writing[] = [];
   #writing: Promise<void> | null = null;
@@ -134,18 +74,10 @@ export class Presence {
 
   /** Begins to watch a channel; resolves when the copy is there. Rejects as `ask` does. */
   async watch(place: Place, watching: Watching): Promise<void> {
-    const key = keyOf(place.topic, place.private);
+    const key = keyOf(place);
     let copy = this.#copies.get(key);
     if (!copy) {
-      const { topic, private: isPrivate } = place;
-      copy = {
-        topic,
-        private: isPrivate,
-        state: new Map(),
-        watching: new Set(),
-        waiting: [],
-        loaded: Promise.resolve(),
-      };
+      copy = new PresenceCopy(place);
       this.#copies.set(key, copy);
       copy.loaded = this.#load([copy]);
     }
@@ -159,16 +91,16 @@ export class Presence {
     }
   }
 
-  unwatch({ topic, private: isPrivate }: Place, watching: Watching): void {
-    const key = keyOf(topic, isPrivate);
+  unwatch(place: Place, watching: Watching): void {
+    const key = keyOf(place);
     const copy = this.#copies.get(key);
     copy?.watching.delete(watching);
     if (copy?.watching.size === 0) this.#copies.delete(key);
   }
 
   /** The text of the state of a channel that is watched. */
-  stateOf({ topic, private: isPrivate }: Place): string {
-    return renderState(this.#copies.get(keyOf(topic, isPrivate))?.state ?? new Map());
+  stateOf(place: Place): string {
+    return this.#copies.get(keyOf(place))?.render() ?? '{}';
   }
 
   /** A member says something of itself, the text of a JSON object; resolves when everybody is told. */
@@ -204,21 +136,22 @@ export class Presence {
   }
 
   #take(changes: readonly PresenceChange[]): void {
-    const byCopy = new Map<Copy, PresenceChange[]>();
+    const byCopy = new Map<PresenceCopy, PresenceChange[]>();
     for (const change of changes) {
-      const copy = this.#copies.get(keyOf(change.topic, change.private));
+      const copy = this.#copies.get(keyOf(change));
       if (!copy) continue;
-      if (copy.waiting) copy.waiting.push(change);
-      else byCopy.set(copy, [...(byCopy.get(copy) ?? []), change]);
+      const list = byCopy.get(copy);
+      if (list) list.push(change);
+      else byCopy.set(copy, [change]);
     }
-    for (const [copy, list] of byCopy) this.#apply(copy, list);
+    for (const [copy, list] of byCopy) copy.apply(list, this.#gone);
   }
 
   /** Compares all copies with the table, since messages may have been missed. */
   async reload(): Promise<void> {
     const copies = [...this.#copies.values()];
     this.#gone.clear();
-    for (const copy of copies) copy.waiting ??= [];
+    for (const copy of copies) copy.hold();
     while (!this.#closed) {
       try {
         await this.#load(copies);
@@ -242,62 +175,19 @@ export class Presence {
     await ask(this.#options.pool, [{ text, values: [this.#options.node] }]);
   }
 
-  async #load(copies: readonly Copy[]): Promise<void> {
+  async #load(copies: readonly PresenceCopy[]): Promise<void> {
     if (copies.length === 0) return;
     const text =
       'select topic, private, key, ref, payload from realtime.present_in($1::text[], $2::boolean[])';
     const values = [copies.map(({ topic }) => topic), copies.map((copy) => String(copy.private))];
     // what waits until it is read stays in its order behind it
     const [rows = []] = await ask(this.#options.pool, [{ text, values }]);
-    const states = new Map<string, State>(copies.map((copy) => [keyOf(copy.topic, copy.private), new Map()]));
+    const states = new Map<string, PresenceState>(copies.map((copy) => [keyOf(copy), new Map()]));
     for (const [topic, isPrivate, key, ref, payload] of rows) {
-      const state = states.get(keyOf(topic ?? '', isPrivate === 't'));
+      const state = states.get(keyOf({ topic: topic ?? '', private: isPrivate === 't' }));
       if (state) put(state, key ?? '', ref ?? '', payload ?? '{}');
     }
-    for (const copy of copies) {
-      this.#replace(copy, states.get(keyOf(copy.topic, copy.private)) ?? new Map());
-      const waiting = copy.waiting ?? [];
-      copy.waiting = null;
-      this.#apply(copy, waiting);
-    }
-  }
-
-  #replace(copy: Copy, state: State): void {
-    const [joins, leaves]: [State, State] = [new Map(), new Map()];
-    for (const [key, metas] of state) {
-      for (const [ref, payload] of metas) {
-        if (copy.state.get(key)?.get(ref) === undefined) put(joins, key, ref, payload);
-      }
-    }
-    for (const [key, metas] of copy.state) {
-      for (const [ref, payload] of metas) {
-        if (state.get(key)?.get(ref) === undefined) put(leaves, key, ref, payload);
-      }
-    }
-    copy.state = state;
-    this.#tell(copy, joins, leaves);
-  }
-
-  #apply(copy: Copy, changes: readonly PresenceChange[]): void {
-    const [joins, leaves]: [State, State] = [new Map(), new Map()];
-    for (const { key, ref, payload, left } of changes) {
-      if (left !== undefined) {
-        const said = take(copy.state, key, left);
-        // who came and went within one message is not spoken of
-        if (said !== undefined && take(joins, key, left) === undefined) put(leaves, key, left, said);
-      }
-      if (ref === undefined || payload === undefined) continue;
-      if (copy.state.get(key)?.get(ref) !== undefined || this.#gone.has(ref)) continue;
-      put(copy.state, key, ref, payload);
-      put(joins, key, ref, payload);
-    }
-    this.#tell(copy, joins, leaves);
-  }
-
-  #tell(copy: Copy, joins: State, leaves: State): void {
-    if (joins.size + leaves.size === 0) return;
-    const frames = differenceFrames(copy.topic, joins, leaves);
-    for (const watching of copy.watching) watching.receivePresence(frames);
+    for (const copy of copies) copy.replace(states.get(keyOf(copy)) ?? new Map(), this.#gone);
   }
 
   #write(member: number, row: Own | null, change: PresenceChange): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import type { Broadcast } from './frames.ts';
-import type { PresenceChange } from './presence.ts';
+import type { PresenceChange } from './presence-copy.ts';
 
 const broadcast = z.object({
   topic: z.string(),
@@ -52,8 +52,10 @@ const bytesOf = (text: string): Buffer =>
 
 /** Reads what was told; null = it is none of ours. */
 export function parseEntry(value: unknown): RelayEntry | null {
-  const changes = presences.safeParse(value);
-  if (changes.success) return { kind: 'presences', changes: changes.data.presences };
+  if (typeof value === 'object' && value !== null && 'presences' in value) {
+    const changes = presences.safeParse(value);
+    return changes.success ? { kind: 'presences', changes: changes.data.presences } : null;
+  }
   const told = broadcast.safeParse(value);
   if (!told.success) return null;
   const { topic, private: isPrivate, event, payload, bytes, whole = null, id = null } = told.data;

@@ -28,6 +28,7 @@ const PAGES = [
   'conditional-requests.md',
   'streaming.md',
   'live-queries.md',
+  'channels.md',
   'graphql.md',
   'openapi.md',
 ] as const;
@@ -37,6 +38,7 @@ const SETTINGS: Partial<Record<(typeof PAGES)[number], Record<string, unknown>>>
   'limits.md': { 'db-max-aggregate-cost': 200 },
   // its requests name whole paths
   'graphql.md': { 'rest-prefix': '/', 'graphql-extensions': true },
+  'channels.md': { 'rest-prefix': '/' },
 };
 
 /** SQL that a page says it needs. */
@@ -45,7 +47,7 @@ const SETUP: Partial<Record<(typeof PAGES)[number], string>> = {
 };
 
 /** Pages that need the capture of changes. */
-const LIVE: ReadonlySet<string> = new Set(['live-queries.md', 'graphql.md']);
+const LIVE: ReadonlySet<string> = new Set(['live-queries.md', 'channels.md', 'graphql.md']);
 
 const file = (page: string): URL => new URL(`../../docs/${page}`, import.meta.url);
 

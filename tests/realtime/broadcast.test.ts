@@ -195,10 +195,13 @@ describe('by HTTP', () => {
   test('other methods and paths are refused, and browsers are answered', async () => {
     const url = `${one.origin}/realtime/v1`;
     const headers = { apikey: tokenFor('anon') };
-    expect(
-      (await fetch(`${url}/api/broadcast`, { method: 'PUT', headers, body: '{"messages":[]}' })).status,
-    ).toBe(405);
-    expect((await fetch(`${url}/websocket`, { headers })).status).toBe(426);
+    const refusal = async (path: string, init: RequestInit): Promise<unknown> => {
+      const answer = await fetch(`${url}${path}`, { headers, ...init });
+      return [answer.status, (await answer.json()).code];
+    };
+    const body = '{"messages":[]}';
+    expect(await refusal('/api/broadcast', { method: 'PUT', body })).toEqual([405, 'AURA460']);
+    expect(await refusal('/websocket', {})).toEqual([426, 'AURA456']);
     const preflight = await fetch(`${url}/api/broadcast`, {
       method: 'OPTIONS',
       headers: { Origin: 'https://a.example', 'Access-Control-Request-Method': 'POST' },

@@ -40,43 +40,39 @@ const number = (n: number) => (message: { payload: { payload?: { n?: number } } 
 
 const LISTENERS = "application_name = 'aura listener' and datname = current_database()";
 
-test('members of a process that is killed disappear, and those of the others stay', {
+test('members of a process that is killed, or sleeps, disappear; who wakes is back, and the others stay', {
   timeout: 40_000,
 }, async () => {
   const topic = 'realtime:killed';
-  const { process, port } = await startOther();
-  const [near, far] = await Promise.all([connect(api), connect({ port })]);
-  await near.join(topic, PRESENT('near'));
-  await far.join(topic, PRESENT('far'));
-  await track(near, topic);
-  await track(far, topic);
-  await near.until(came('far'));
-  await far.until(({ event, payload }) => event === 'presence_diff' && payload.joins.far !== undefined);
-  process.signal('SIGKILL');
-  await process.ended;
-  await expect.poll(() => near.heard.some(went('far')), { timeout: 20_000, interval: 200 }).toBe(true);
+  const [killed, asleep] = await Promise.all([startOther(), startOther()]);
+  const [near, lost, sleeper] = await Promise.all([
+    connect(api),
+    connect({ port: killed.port }),
+    connect({ port: asleep.port }),
+  ]);
+  for (const [client, key] of [
+    [near, 'near'],
+    [lost, 'lost'],
+    [sleeper, 'sleeper'],
+  ] as const) {
+    await client.join(topic, PRESENT(key));
+    await track(client, topic);
+    await near.until(came(key));
+  }
+  killed.process.signal('SIGKILL');
+  asleep.process.signal('SIGSTOP');
+  await killed.process.ended;
+  for (const key of ['lost', 'sleeper']) {
+    await expect.poll(() => near.heard.some(went(key)), { timeout: 20_000, interval: 100 }).toBe(true);
+  }
   expect(near.heard.some(went('near'))).toBe(false);
   const late = await connect(api);
   await late.join(topic, PRESENT('late'));
   const { payload } = await late.until(({ event }) => event === 'presence_state');
   expect(Object.keys(payload)).toEqual(['near']);
-});
-
-test('a process that sleeps for long is taken for dead, and is back when it wakes', {
-  timeout: 60_000,
-}, async () => {
-  const topic = 'realtime:asleep';
-  const { process, port } = await startOther();
-  const [near, far] = await Promise.all([connect(api), connect({ port })]);
-  await near.join(topic, PRESENT('near'));
-  await far.join(topic, PRESENT('far'));
-  await track(far, topic);
-  await near.until(came('far'));
-  process.signal('SIGSTOP');
-  await expect.poll(() => near.heard.some(went('far')), { timeout: 25_000, interval: 200 }).toBe(true);
-  const before = near.heard.length;
-  process.signal('SIGCONT');
-  await expect.poll(() => near.heard.slice(before).some(came('far')), { timeout: 10_000 }).toBe(true);
+  asleep.process.signal('SIGCONT');
+  await late.until(came('sleeper'));
+  await near.until(({ payload }) => payload.joins?.sleeper !== undefined);
 });
 
 test('what is told while the listening connection is gone comes when it is back, once and in its order', async () => {

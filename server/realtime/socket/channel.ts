@@ -4,97 +4,93 @@
  * is kept for after the answer.
  */
 import { randomUUID } from 'node:crypto';
-import { ApiError } from '../../errors/error.ts';
+import type { ApiError } from '../../errors/error.ts';
 import { endOf } from '../../identity/claims.ts';
 import type { Identity } from '../../identity/role.ts';
-import type { Access, Extension } from '../authorize.ts';
+import type { Access } from '../authorize.ts';
 import type { Subscription } from '../changes.ts';
-import { type Broadcast, broadcastFrames, type Frames, wireTopic } from '../frames.ts';
+import { type Broadcast, broadcastFrames, type Frames } from '../frames.ts';
 import { keyOf, type Member } from '../hub.ts';
-import type { Place, Watching } from '../presence.ts';
-import { relayEntry } from '../relay-entry.ts';
+import type { Place, Watching } from '../presence-copy.ts';
 import type { ChannelContext } from './context.ts';
+import { Inbox } from './inbox.ts';
 import { type Join, parseJoin } from './join.ts';
-import { type ClientMessage, isStorable, reasonOf, type ServerMessage } from './protocol.ts';
-
-/** Why a join, or the channel behind it, cannot be. */
-class Refusal extends Error {
-  override readonly name = 'Refusal';
-}
-
-/** What PostgreSQL or the planner says, in a sentence. */
-function sentenceOf({ code, message, details, hint }: ApiError): string {
-  const more = [details, hint].filter((text): text is string => typeof text === 'string' && text !== '');
-  return `${code}: ${[message, ...more].join('. ')}`;
-}
-
-const ALL: Access = { broadcast: true, presence: true };
-const OK = '{}';
-/** What may come between a join and its answer. */
-const MOST_WAITING = 1000;
-
-interface Waiting {
-  readonly frames: Frames;
-  readonly id: string | null;
-}
+import { type ClientMessage, isStorable } from './protocol.ts';
+import { isPassing, Refusal, reasonFor, sentenceOf } from './refusal.ts';
+import { Sender } from './sender.ts';
+import { type Carrier, NOTHING, Voice } from './voice.ts';
 
 /** The connection that has joined it. */
-export interface ChannelOwner {
+export interface ChannelOwner extends Carrier {
   readonly context: ChannelContext;
   /** Of the key that it connected with. */
   readonly identity: Identity;
-  readonly send: (message: ServerMessage) => void;
-  readonly sendFrames: (frames: Frames) => void;
   /** Whether it may send one more message in this second. */
   readonly takesMessage: () => boolean;
   /** The channel has ended. */
   readonly forget: (channel: Channel) => void;
 }
 
+/** A message that was kept, and comes again. */
+type Replayed = Broadcast & { readonly id: string };
+
+/** What a join came to. */
+interface Entered {
+  readonly join: Join;
+  readonly isPresence: boolean;
+  readonly replayed: readonly Replayed[];
+}
+
+const ALL: Access = { broadcast: true, presence: true };
+/** Messages of the client that wait for PostgreSQL. */
+const MOST_TASKS = 1000;
+
 export class Channel implements Member, Watching {
   /** Without `realtime:`. */
   readonly topic: string;
   readonly joinRef: string | null;
-  readonly #connection: ChannelOwner;
+  readonly #owner: ChannelOwner;
   readonly #context: ChannelContext;
+  readonly #voice: Voice;
+  readonly #inbox: Inbox;
   readonly #member: number;
   #state: 'joining' | 'joined' | 'ended' = 'joining';
-  #join: Join | null = null;
+  #place: Place;
   #token: string | null = null;
   #identity: Identity;
   #access: Access = ALL;
-  /** What it may send, where that has been asked. */
-  #sends: Partial<Record<Extension, boolean>> = {};
-  #key = '';
+  #wantsPresence = false;
+  #sender: Sender | null = null;
   #subscription: Subscription | null = null;
   /** What it follows has ended before the join was answered. */
   #failure: ApiError | null = null;
-  /** Broadcasts until the join is answered. */
-  #waiting: Waiting[] | null = [];
-  /** Messages that were replayed, and may come once more. */
-  #replayed: ReadonlySet<string> | null = null;
   /** What has to wait for PostgreSQL keeps the order of the client's messages. */
   #work: Promise<void> | null = null;
-  #works = 0;
+  #tasks = 0;
 
-  constructor(connection: ChannelOwner, topic: string, joinRef: string | null) {
-    this.#connection = connection;
-    this.#context = connection.context;
-    this.#identity = connection.identity;
+  constructor(owner: ChannelOwner, topic: string, joinRef: string | null) {
+    this.#owner = owner;
+    this.#context = owner.context;
+    this.#identity = owner.identity;
+    this.#voice = new Voice(owner, topic, joinRef);
+    this.#inbox = new Inbox((frames) => this.#voice.frames(frames));
     this.topic = topic;
+    this.#place = { topic, private: false };
     this.joinRef = joinRef;
-    this.#member = connection.context.nextMember();
+    this.#member = owner.context.nextMember();
   }
 
   /** Joins, and answers. Never rejects. */
   async join(message: ClientMessage): Promise<void> {
+    const { observe } = this.#context;
     try {
-      await this.#enter(message);
+      const entered = await this.#enter(message);
+      if (entered !== null) this.#welcome(message, entered);
     } catch (error) {
-      if (this.#state === 'ended') return;
-      const reason = this.#explain(error);
-      this.#context.observe({ kind: 'channel refused', reason });
-      this.#answer(message, 'error', reasonOf(reason));
+      if (this.#isOver()) return;
+      const reason = reasonFor(error, observe);
+      observe({ kind: 'channel refused', reason });
+      this.#voice.refuse(message, reason);
       this.leave();
     }
   }
@@ -102,34 +98,36 @@ export class Channel implements Member, Watching {
   /** Takes a message of the client. */
   receive(message: ClientMessage): void {
     if (message.event === 'phx_leave') {
-      this.#answer(message, 'ok', OK);
-      this.#push('phx_close', OK);
-      this.leave();
-      return;
+      this.#voice.answer(message, 'ok', NOTHING);
+      this.replaced();
+    } else if (message.event === 'broadcast' && this.#work === null && this.#sender?.isDecided === true) {
+      this.#try(() => this.#sender?.broadcast(message));
+    } else {
+      this.#inOrder(() => this.#receiveLater(message));
     }
-    if (this.#work === null && this.#receiveAtOnce(message)) return;
-    this.#inOrder(() => this.#receiveLater(message));
   }
 
-  /** Another join of the same topic takes its place. */
+  /** Another join of the same topic takes its place, or the client has left. */
   replaced(): void {
-    this.#push('phx_close', OK);
+    this.#voice.push('phx_close', NOTHING);
     this.leave();
   }
 
   /** Leaves everything, without a word. */
   leave(): void {
-    if (this.#state === 'ended') return;
+    if (this.#isOver()) return;
+    const { hub, presence, deadlines, observe } = this.#context;
+    if (this.#state === 'joined') observe({ kind: 'channel left' });
     this.#state = 'ended';
-    const { hub, presence, deadlines } = this.#context;
-    hub.remove(this.#hubKey(), this);
+    this.#voice.silence();
+    this.#sender?.end();
+    hub.remove(keyOf(this.#place), this);
     deadlines.set(this, null);
-    presence.unwatch(this.#place(), this);
+    presence.unwatch(this.#place, this);
     // what fails is observed there, and set right later
     presence.untrack(this.#member).catch(() => undefined);
     this.#subscription?.end();
-    this.#waiting = null;
-    this.#connection.forget(this);
+    this.#owner.forget(this);
   }
 
   /** The token has ended. */
@@ -138,95 +136,90 @@ export class Channel implements Member, Watching {
   }
 
   /** Says that something is lost; clients join again. */
-  fail(reason: string): void {
-    this.#system('system', 'error', reason);
-    this.#push('phx_error', OK);
+  fail(reason: string, extension: 'system' | 'postgres_changes' = 'system'): void {
+    this.#voice.system(extension, 'error', reason);
+    this.#voice.push('phx_error', NOTHING);
     this.leave();
   }
 
   receivePresence(frames: Frames): void {
     // the state that follows the answer has it
-    if (this.#state === 'joined') this.#connection.sendFrames(frames);
+    if (this.#state === 'joined') this.#voice.frames(frames);
   }
 
-  readonly #take = ({ frames, id }: Waiting): void => {
-    if (id === null || this.#replayed?.has(id) !== true) this.#connection.sendFrames(frames);
-  };
-
-  /** Takes a broadcast, or keeps it until the join is answered. */
   receiveBroadcast(frames: Frames, id: string | null): void {
-    if (!this.#access.broadcast) return;
-    if (this.#waiting === null) this.#take({ frames, id });
-    else if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ frames, id });
-    else this.fail('Too many messages before the channel was joined');
+    if (!this.#access.broadcast || this.#inbox.receive(frames, id)) return;
+    this.fail('Too many messages before the channel was joined');
   }
 
-  async #enter(message: ClientMessage): Promise<void> {
-    const { bus, hub, presence, changes, authorizer } = this.#context;
+  /** Everything that a join asks for; null = it was left meanwhile. */
+  async #enter(message: ClientMessage): Promise<Entered | null> {
+    const { bus, hub, presence, authorizer } = this.#context;
+    const join = this.#parse(message);
+    this.#place = { topic: this.topic, private: join.private };
+    this.#wantsPresence = join.presence;
+    await this.#identify(join.token);
+    await bus.ready();
+    if (join.private) this.#access = await this.#authorize();
+    if (this.#isOver()) return null;
+    hub.add(keyOf(this.#place), this);
+    this.#sender = this.#senderFor(join);
+    const isPresence = join.presence && this.#access.presence;
+    if (isPresence) await presence.watch(this.#place, this);
+    if (join.bindings.length > 0 && !this.#isOver()) await this.#follow(join);
+    const kept = join.replay === null ? [] : await authorizer.replay(this.#identity, this.topic, join.replay);
+    if (this.#isOver()) {
+      presence.unwatch(this.#place, this);
+      return null;
+    }
+    if (this.#failure !== null) throw this.#failure;
+    const replayed = kept.map((one) => ({ ...one, ...this.#place, whole: null, replayed: true }));
+    return { join, isPresence, replayed };
+  }
+
+  #parse(message: ClientMessage): Join {
     const join = parseJoin(message.payload);
     if (typeof join === 'string') throw new Refusal(`InvalidJoinPayload: ${join}`);
-    this.#join = join;
-    this.#key = join.presenceKey ?? randomUUID();
-    if (!isStorable(this.#key))
+    if (!isStorable(join.presenceKey ?? '')) {
       throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
-    await this.#identify(join.token);
+    }
     if (!join.private && this.#context.rest.settings().config.realtimePrivateOnly) {
       throw new Refusal('PrivateOnly: Only private channels are served');
     }
     if (join.replay !== null && !join.private) {
       throw new Refusal('UnableToReplayMessages: Replay is not allowed for public channels');
     }
-    await bus.ready();
-    if (join.private) this.#access = await this.#authorize(this.#identity);
-    if (this.#isOver()) return;
-    hub.add(this.#hubKey(), this);
-    const isPresence = join.presence && this.#access.presence;
-    if (isPresence) await presence.watch(this.#place(), this);
-    if (join.bindings.length > 0 && !this.#isOver()) {
-      const subscription = await changes.subscribe(this.#identity, join.bindings, {
-        tell: (frames) => this.#tellChange(frames),
-        reset: (table) => this.#resetChanges(table),
-        fail: (error) => this.#failChanges(error),
-        topic: this.topic,
-      });
-      this.#subscription = subscription;
-      if (this.#isOver()) subscription.end();
-    }
-    const replayed =
-      join.replay === null ? [] : await authorizer.replay(this.#identity, this.topic, join.replay);
-    if (this.#isOver()) {
-      presence.unwatch(this.#place(), this);
-      return;
-    }
-    if (this.#failure !== null) throw this.#failure;
-    this.#welcome(
-      message,
-      isPresence,
-      replayed.map((kept) => ({ ...kept, topic: this.topic, private: true, whole: null, replayed: true })),
-    );
+    return join;
+  }
+
+  #senderFor(join: Join): Sender {
+    const speaker = {
+      context: this.#context,
+      voice: this.#voice,
+      place: this.#place,
+      join,
+      key: join.presenceKey ?? randomUUID(),
+      member: this.#member,
+      self: this,
+      takesMessage: () => this.#owner.takesMessage(),
+    };
+    return new Sender(speaker, this.#identity);
   }
 
   /** Answers the join; what the client is to know from the beginning follows. */
-  #welcome(
-    message: ClientMessage,
-    isPresence: boolean,
-    replayed: readonly (Broadcast & { id: string })[],
-  ): void {
+  #welcome(message: ClientMessage, { join, isPresence, replayed }: Entered): void {
     this.#state = 'joined';
     const bindings = this.#subscription?.bindings ?? [];
-    this.#answer(message, 'ok', JSON.stringify({ postgres_changes: bindings }));
+    this.#voice.answer(message, 'ok', JSON.stringify({ postgres_changes: bindings }));
     this.#context.observe({ kind: 'channel joined' });
-    if (isPresence) this.#push('presence_state', this.#context.presence.stateOf(this.#place()));
-    if (replayed.length > 0) this.#replayed = new Set(replayed.map(({ id }) => id));
-    for (const kept of replayed) this.#connection.sendFrames(broadcastFrames(kept));
-    const waiting = this.#waiting ?? [];
-    this.#waiting = null;
-    for (const one of waiting) this.#take(one);
+    if (isPresence) this.#voice.push('presence_state', this.#context.presence.stateOf(this.#place));
+    for (const kept of replayed) this.#voice.frames(broadcastFrames(kept));
+    this.#inbox.open(replayed.map(({ id }) => id));
     if (this.#subscription !== null) {
-      this.#system('postgres_changes', 'ok', 'Subscribed to PostgreSQL');
+      this.#voice.system('postgres_changes', 'ok', 'Subscribed to PostgreSQL');
       this.#subscription.begin();
     }
-    if (this.#join?.replicationReady) this.#system('system', 'ok', 'Replication connection established');
+    if (join.replicationReady) this.#voice.system('system', 'ok', 'Replication connection established');
   }
 
   /** Who the member is, by this token, or by the connection's key. */
@@ -236,256 +229,118 @@ export class Channel implements Member, Watching {
       this.#identity = await authenticate({ authorization: `Bearer ${token}` });
     }
     this.#token = token;
-    this.#context.deadlines.set(this, endOf(this.#identity.claims));
+    if (!this.#isOver()) this.#context.deadlines.set(this, endOf(this.#identity.claims));
   }
 
-  async #authorize(identity: Identity): Promise<Access> {
-    const access = await this.#context.authorizer.mayReceive(identity, this.topic);
-    if (access.broadcast || (access.presence && this.#join?.presence)) return access;
+  async #authorize(): Promise<Access> {
+    const access = await this.#context.authorizer.mayReceive(this.#identity, this.topic);
+    if (access.broadcast || (access.presence && this.#wantsPresence)) return access;
     throw new Refusal(
       `Unauthorized: You do not have permissions to read from this Channel topic: ${this.topic}`,
     );
   }
 
-  /** What needs no answer of PostgreSQL. Gives whether that was all. */
-  #receiveAtOnce(message: ClientMessage): boolean {
-    const { event } = message;
-    if (this.#state !== 'joined') return false;
-    if (event === 'broadcast' && (this.#join?.private !== true || this.#sends.broadcast !== undefined)) {
-      this.#broadcast(message);
-      return true;
-    }
-    return false;
+  async #follow({ bindings }: Join): Promise<void> {
+    const subscription = await this.#context.changes.subscribe(this.#identity, bindings, {
+      topic: this.topic,
+      tell: (frames) => this.#voice.frames(frames),
+      reset: (table) => this.#tellReset(table),
+      fail: (error) => this.#failChanges(error),
+    });
+    this.#subscription = subscription;
+    if (this.#isOver()) subscription.end();
   }
 
   async #receiveLater(message: ClientMessage): Promise<void> {
-    if (this.#state !== 'joined') return;
     const { event } = message;
-    if (event === 'broadcast' || event === 'presence') {
-      try {
-        await (event === 'broadcast' ? this.#broadcastIfAllowed(message) : this.#presence(message));
-      } catch (error) {
-        this.#answer(message, 'error', reasonOf(this.#explain(error)));
-      }
-    } else if (event === 'access_token') {
+    if (event === 'access_token') {
       await this.#refresh(message);
+    } else if (this.#sender === null || (event !== 'broadcast' && event !== 'presence')) {
+      this.#voice.refuse(message, `UnknownEvent: ${event.slice(0, 100)}`);
     } else {
-      this.#answer(message, 'error', reasonOf(`UnknownEvent: ${event.slice(0, 100)}`));
-    }
-  }
-
-  #inOrder(work: () => Promise<void>): void {
-    if (this.#works >= MOST_WAITING) {
-      this.#shutDown('Too many messages wait for the database');
-      return;
-    }
-    this.#works += 1;
-    const run = async (): Promise<void> => {
       try {
-        await work();
+        await (event === 'broadcast'
+          ? this.#sender.broadcastIfAllowed(message)
+          : this.#sender.presence(message));
       } catch (error) {
-        const reason = this.#explain(error);
-        // what is no fault of the client's it may try again
-        if (error instanceof Refusal || (error instanceof ApiError && error.status < 500))
-          this.#shutDown(reason);
-        else this.fail(reason);
-      } finally {
-        this.#works -= 1;
-        if (this.#works === 0) this.#work = null;
+        if (error instanceof Refusal) throw error;
+        this.#voice.refuse(message, reasonFor(error, this.#context.observe));
       }
-    };
-    this.#work = (this.#work ?? Promise.resolve()).then(run);
-  }
-
-  async #askToSend(extension: Extension): Promise<boolean> {
-    if (this.#join?.private !== true) return true;
-    this.#sends[extension] ??= await this.#context.authorizer.maySend(this.#identity, this.topic, extension);
-    return this.#sends[extension] ?? false;
-  }
-
-  async #broadcastIfAllowed(message: ClientMessage): Promise<void> {
-    await this.#askToSend('broadcast');
-    if (!this.#isOver()) this.#broadcast(message);
-  }
-
-  #broadcast(message: ClientMessage): void {
-    const { bus, hub, observe, rest } = this.#context;
-    const ack = this.#join?.ack === true;
-    if (!this.#connection.takesMessage()) {
-      this.#shutDown('Too many messages per second');
-      return;
     }
-    const isPrivate = this.#join?.private === true;
-    if (isPrivate && this.#sends.broadcast !== true) {
-      this.#answer(message, 'error', reasonOf(this.#mayNotSend()));
-      return;
-    }
-    const broadcast = this.#broadcastOf(message, isPrivate);
-    if (sizeOf(broadcast) > rest.settings().config.realtimeMaxMessageSize) {
-      this.#answer(message, 'error', reasonOf('payload_size_exceeded'));
-      return;
-    }
-    const receivers = hub.deliver(broadcast, this.#join?.self === true ? null : this);
-    observe({ kind: 'broadcast', receivers });
-    const told = bus.tell(relayEntry(broadcast));
-    if (!ack) {
-      // what fails is observed there
-      told.catch(() => undefined);
-      return;
-    }
-    told.then(
-      () => this.#answer(message, 'ok', OK),
-      (error: unknown) => this.#answer(message, 'error', reasonOf(this.#explain(error))),
-    );
-  }
-
-  #broadcastOf({ payload: sent, binary }: ClientMessage, isPrivate: boolean): Broadcast {
-    const common = { topic: this.topic, private: isPrivate, id: null, replayed: false };
-    if (binary !== null) return { ...common, ...binary, whole: null };
-    const { type, event, payload, ...more } = sent;
-    const isPlain =
-      (type === undefined || type === 'broadcast') &&
-      typeof event === 'string' &&
-      payload !== undefined &&
-      Object.keys(more).length === 0;
-    return {
-      ...common,
-      event: typeof event === 'string' ? event : '',
-      payload: JSON.stringify(payload ?? null),
-      whole: isPlain ? null : JSON.stringify(sent),
-    };
-  }
-
-  async #presence(message: ClientMessage): Promise<void> {
-    const { payload } = message;
-    const { presence, rest } = this.#context;
-    const event = String(payload['event']).toLowerCase();
-    if (!this.#connection.takesMessage()) {
-      this.#shutDown('Too many presence messages per second');
-      return;
-    }
-    if (event === 'untrack') {
-      await presence.untrack(this.#member);
-    } else if (event === 'track') {
-      const said = payload['payload'] ?? {};
-      if (typeof said !== 'object' || Array.isArray(said)) {
-        this.#answer(message, 'error', reasonOf('Presence track payload must be a map'));
-        return;
-      }
-      const text = JSON.stringify(said);
-      if (Buffer.byteLength(text) > rest.settings().config.realtimeMaxMessageSize) {
-        this.#shutDown('Track message size exceeded');
-        return;
-      }
-      if (!(await this.#askToSend('presence'))) {
-        this.#answer(message, 'error', reasonOf(this.#mayNotSend()));
-        return;
-      }
-      if (this.#isOver()) return;
-      await presence.track(this.#member, this.#place(), this.#key, text);
-    } else {
-      this.#answer(message, 'error', reasonOf('UnknownPresenceEvent'));
-      return;
-    }
-    this.#answer(message, 'ok', OK);
   }
 
   /** A new token: what it may do is asked anew. */
   async #refresh({ payload }: ClientMessage): Promise<void> {
     const token = payload['access_token'];
     if (typeof token !== 'string' || token === this.#token) return;
-    const before = this.#identity;
+    const { claimsText } = this.#identity;
     await this.#identify(token);
-    if (this.#join?.private === true) {
-      const access = await this.#authorize(this.#identity);
+    if (this.#place.private) {
+      const access = await this.#authorize();
       const lost =
         (this.#access.broadcast && !access.broadcast) ||
-        (this.#access.presence && !access.presence && this.#join.presence);
+        (this.#access.presence && !access.presence && this.#wantsPresence);
       if (lost) {
         throw new Refusal(`You no longer have permission to read from this Channel topic: ${this.topic}`);
       }
       this.#access = access;
-      this.#sends = {};
     }
-    const isOther = before.claimsText !== this.#identity.claimsText;
+    this.#sender?.become(this.#identity);
+    const isOther = claimsText !== this.#identity.claimsText;
     if (isOther && !this.#isOver()) await this.#subscription?.become(this.#identity);
   }
 
-  #tellChange(frames: Frames): void {
-    if (this.#state === 'joined') this.#connection.sendFrames(frames);
+  #inOrder(work: () => Promise<void>): void {
+    if (this.#tasks >= MOST_TASKS) {
+      this.#shutDown('Too many messages wait for the database');
+      return;
+    }
+    this.#tasks += 1;
+    const run = async (): Promise<void> => {
+      try {
+        if (this.#state === 'joined') await work();
+      } catch (error) {
+        this.#conclude(error);
+      } finally {
+        this.#tasks -= 1;
+        if (this.#tasks === 0) this.#work = null;
+      }
+    };
+    this.#work = (this.#work ?? Promise.resolve()).then(run);
   }
 
-  #resetChanges(table: string): void {
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#conclude(error);
+    }
+  }
+
+  /** Ends the channel for a reason. */
+  #conclude(error: unknown): void {
+    const reason = reasonFor(error, this.#context.observe);
+    if (isPassing(error)) this.fail(reason);
+    else this.#shutDown(reason);
+  }
+
+  #tellReset(table: string): void {
     if (this.#state !== 'joined') return;
     const message = `Rows of ${table} may have changed in a way that is not told row by row: read them anew`;
-    this.#system('postgres_changes', 'error', message);
+    this.#voice.system('postgres_changes', 'error', message);
   }
 
   #failChanges(error: ApiError): void {
-    if (this.#state === 'joining') {
-      this.#failure = error;
-      return;
-    }
-    this.#system('postgres_changes', 'error', sentenceOf(error));
-    this.#push('phx_error', OK);
-    this.leave();
+    if (this.#state === 'joining') this.#failure = error;
+    else this.fail(sentenceOf(error), 'postgres_changes');
   }
 
   #shutDown(message: string): void {
-    if (this.#state === 'ended') return;
-    this.#system('system', 'error', message);
-    this.#push('phx_close', OK);
-    this.leave();
-  }
-
-  #explain(error: unknown): string {
-    if (error instanceof Refusal) return error.message;
-    if (error instanceof ApiError) {
-      const isToken = error.status === 401 && error.code.startsWith('PGRST30');
-      return isToken ? `InvalidJWTToken: ${error.message}` : sentenceOf(error);
-    }
-    this.#context.observe({ kind: 'defect', error, requestId: null });
-    return 'UnknownErrorOnChannel: Something went wrong';
-  }
-
-  #mayNotSend(): string {
-    return `Unauthorized: You do not have permissions to write to this Channel topic: ${this.topic}`;
+    this.#voice.system('system', 'error', message);
+    this.replaced();
   }
 
   #isOver(): boolean {
     return this.#state === 'ended';
   }
-
-  #hubKey(): string {
-    return keyOf(this.topic, this.#join?.private === true);
-  }
-
-  #place(): Place {
-    return { topic: this.topic, private: this.#join?.private === true };
-  }
-
-  #answer({ ref }: ClientMessage, status: 'ok' | 'error', response: string): void {
-    if (ref === null || this.#state === 'ended') return;
-    const payload = `{"status":"${status}","response":${response}}`;
-    this.#connection.send({
-      joinRef: this.joinRef,
-      ref,
-      topic: wireTopic(this.topic),
-      event: 'phx_reply',
-      payload,
-    });
-  }
-
-  #push(event: string, payload: string): void {
-    const topic = wireTopic(this.topic);
-    // Phoenix names the join where a channel ends
-    const ref = event === 'phx_close' || event === 'phx_error' ? this.joinRef : null;
-    this.#connection.send({ joinRef: this.joinRef, ref, topic, event, payload });
-  }
-
-  #system(extension: string, status: 'ok' | 'error', message: string): void {
-    this.#push('system', JSON.stringify({ extension, status, message, channel: this.topic }));
-  }
 }
-
-const sizeOf = ({ whole, payload }: Broadcast): number => Buffer.byteLength(whole ?? payload);

@@ -21,6 +21,7 @@ import {
   type ServerMessage,
   type Version,
 } from './protocol.ts';
+import { NOTHING } from './voice.ts';
 
 /** Codes of RFC 6455 section 7.4.1. */
 const GOING_AWAY = 1001;
@@ -29,6 +30,11 @@ const TOO_SLOW = 1013;
 
 /** For a client that does not answer the goodbye. */
 const GOODBYE_MS = 5000;
+
+/** So long may more wait to be sent than `realtime-max-buffer`. */
+const PATIENCE_MS = 5000;
+/** So many times that is too much at once. */
+const MUCH = 8;
 
 /** A bound on how often something may happen: so many a second, and as many at once. */
 interface Bucket {
@@ -47,7 +53,6 @@ function takes(bucket: Bucket, rate: number): boolean {
 
 const TOPIC = 'realtime:';
 const HEARTBEAT_TOPIC = 'phoenix';
-const NOTHING = '{}';
 
 export class Connection implements ChannelOwner {
   readonly version: Version;
@@ -65,6 +70,8 @@ export class Connection implements ChannelOwner {
   readonly #messages: Bucket = { left: 1, at: 0 };
   #heardAt = performance.now();
   #isAsked = false;
+  /** More waits to be sent than may; null = it does not. */
+  #fullSince: number | null = null;
   #reason: string | null = null;
   #isClosing = false;
 
@@ -179,12 +186,25 @@ export class Connection implements ChannelOwner {
 
   #write(frame: Buffer): void {
     if (this.#isClosing || !this.#wire.writable) return;
-    if (this.#wire.writableLength > this.context.rest.settings().config.realtimeMaxBuffer) {
+    const waiting = this.#wire.writableLength;
+    // what is told in one moment is as much as it is, and its memory that of all who get it
+    if (this.#outbox.hold(this.#wire) && this.#isTooSlow(waiting)) {
       this.close(TOO_SLOW, 'The connection takes its messages too slowly');
       return;
     }
-    this.#outbox.hold(this.#wire);
     this.#wire.write(frame);
+  }
+
+  /** Whether more waits to be sent than may, for some time, or much more. */
+  #isTooSlow(waiting: number): boolean {
+    const most = this.context.rest.settings().config.realtimeMaxBuffer;
+    if (waiting <= most) {
+      this.#fullSince = null;
+      return false;
+    }
+    const now = performance.now();
+    this.#fullSince ??= now;
+    return waiting > most * MUCH || now - this.#fullSince > PATIENCE_MS;
   }
 
   #reply({ ref, topic, joinRef }: ClientMessage, status: 'ok' | 'error', response: string): void {

@@ -13,7 +13,7 @@ import type { Deadlines } from './deadlines.ts';
 export interface ChannelContext {
   readonly rest: RestContext;
   readonly hub: Hub;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'ready' | 'tell'>;
   readonly presence: Presence;
   readonly authorizer: Authorizer;
   readonly changes: Changes;

@@ -7,12 +7,13 @@ import type { Duplex } from 'node:stream';
 export class Outbox {
   readonly #held = new Set<Duplex>();
 
-  /** Holds a socket's writes back for the moment. */
-  hold(socket: Duplex): void {
-    if (this.#held.has(socket)) return;
+  /** Holds a socket's writes back for the moment. Gives whether it was not held before. */
+  hold(socket: Duplex): boolean {
+    if (this.#held.has(socket)) return false;
     if (this.#held.size === 0) process.nextTick(this.#release);
     this.#held.add(socket);
     socket.cork();
+    return true;
   }
 
   readonly #release = (): void => {

@@ -7,6 +7,7 @@ import type { RawData, WebSocketServer } from 'ws';
 import { apiError } from '../../errors/codes.ts';
 import type { ApiError } from '../../errors/error.ts';
 import type { Identity } from '../../identity/role.ts';
+import { observationOf } from '../../rest/mount.ts';
 import { asApiError } from '../../rest/unforeseen.ts';
 import { Connection } from './connection.ts';
 import type { ChannelContext } from './context.ts';
@@ -48,6 +49,39 @@ function checkOrigin(origin: string | undefined, allowed: readonly string[]): vo
   throw apiError('AURA457', 'The origin may not connect', { details: `It is ${origin}.` });
 }
 
+/** What a request has to be to become a WebSocket. Rejects with ApiError. */
+async function check(
+  context: ChannelContext,
+  incoming: IncomingMessage,
+  hasRoom: (most: number) => boolean,
+): Promise<{ version: Version; identity: Identity }> {
+  const { config } = context.rest.settings();
+  const url = incoming.url ?? '';
+  const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
+  const version = parseVersion(query.get('vsn'));
+  if (version === null) {
+    throw apiError('AURA450', 'The version of the protocol is not known', {
+      hint: 'Connect with vsn=1.0.0 or vsn=2.0.0.',
+    });
+  }
+  checkOrigin(incoming.headers.origin, config.serverCorsAllowedOrigins);
+  if (!hasRoom(config.realtimeMaxConnections)) {
+    throw apiError('AURA452', 'Too many connections', { headers: { 'Retry-After': '5' } });
+  }
+  return { version, identity: await identify(context, incoming, query) };
+}
+
+/** Tells the log of a refusal; the query is left out, since it holds the key. */
+function observeRefusal(
+  { observe }: ChannelContext,
+  incoming: IncomingMessage,
+  started: number,
+  { status, code }: ApiError,
+): void {
+  const facts = { status, errorCode: code, bytes: 0, id: 'websocket', started, role: null, sql: null };
+  observe({ ...observationOf(incoming, facts), query: '' });
+}
+
 /** Makes the server. `ws` is loaded when the first client comes. */
 export function createSocketServer(context: ChannelContext): SocketServer {
   const connections = new Set<Connection>();
@@ -72,7 +106,6 @@ export function createSocketServer(context: ChannelContext): SocketServer {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: context.rest.settings().config.realtimeMaxMessageSize + HEADER_BYTES,
     });
   };
 
@@ -82,6 +115,8 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     version: Version,
     identity: Identity,
   ): void => {
+    // it may have been changed since
+    websockets.options.maxPayload = context.rest.settings().config.realtimeMaxMessageSize + HEADER_BYTES;
     websockets.handleUpgrade(incoming, socket, head, (client) => {
       const wires = { socket: client, wire: socket, outbox };
       const connection = new Connection(context, wires, version, identity);
@@ -100,36 +135,26 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     });
   };
 
-  const check = async (incoming: IncomingMessage): Promise<{ version: Version; identity: Identity }> => {
-    const { config } = context.rest.settings();
-    const url = incoming.url ?? '';
-    const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
-    const version = parseVersion(query.get('vsn'));
-    if (version === null) {
-      throw apiError('AURA450', 'The version of the protocol is not known', {
-        hint: 'Connect with vsn=1.0.0 or vsn=2.0.0.',
-      });
-    }
-    checkOrigin(incoming.headers.origin, config.serverCorsAllowedOrigins);
-    if (connections.size >= config.realtimeMaxConnections || isClosed) {
-      throw apiError('AURA452', 'Too many connections', { headers: { 'Retry-After': '5' } });
-    }
-    return { version, identity: await identify(context, incoming, query) };
-  };
-
   return {
     accept: async (incoming, socket, head) => {
+      const started = performance.now();
       const lost = (): void => void socket.destroy();
       socket.on('error', lost);
       try {
-        const { version, identity } = await check(incoming);
+        const { version, identity } = await check(
+          context,
+          incoming,
+          (most) => connections.size < most && !isClosed,
+        );
         server ??= load();
         const websockets = await server;
         socket.off('error', lost);
         serve(websockets, [incoming, socket, head], version, identity);
         return null;
       } catch (error) {
-        return asApiError(context.observe, error, 'websocket');
+        const refusal = asApiError(context.observe, error, 'websocket');
+        observeRefusal(context, incoming, started, refusal);
+        return refusal;
       }
     },
     failAll: (reason) => {
