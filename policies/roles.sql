@@ -19,6 +19,8 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = 'authenticator') then
     create role authenticator login noinherit;
+    -- to compile statements takes far longer than to run those of an API
+    alter role authenticator set jit = off;
   end if;
   -- granting again would only raise notices
   if not pg_has_role('authenticator', 'anon', 'member') then

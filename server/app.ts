@@ -42,7 +42,7 @@ import { createRestServer, mountRest } from './rest/mount.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
 import { createSettingsHolder, type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
-import { checkLoginRole, type StartFinding } from './start-checks.ts';
+import { checkCompiling, checkLoginRole, type StartFinding } from './start-checks.ts';
 
 export interface App {
   /** All that the API serves; REST and GraphQL, which most requests are for, may be asked without it. */
@@ -244,7 +244,10 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     },
     findings: () => {
       const catalog = holder.current();
-      return catalog ? checkLoginRole(config(), catalog, settings.current().facts.loginRole) : [];
+      const { loginRole, compiles } = settings.current().facts;
+      return catalog
+        ? [...checkLoginRole(config(), catalog, loginRole), ...checkCompiling(compiles, loginRole)]
+        : [];
     },
     reload: reloader.reload,
     release: async () => {

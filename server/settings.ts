@@ -20,6 +20,8 @@ export interface DatabaseFacts {
   readonly settings: readonly DatabaseSetting[];
   readonly roles: ReadonlyMap<string, RoleSettings>;
   readonly loginRole: string;
+  /** Statements that look costly are compiled to machine code, also where that takes longer than to run them. */
+  readonly compiles: boolean;
 }
 
 const readSql = (file: string): string =>
@@ -38,7 +40,7 @@ export async function loadDatabaseFacts(
   const before: Question[] =
     dbPreConfig === null ? [] : [{ text: compile(sql`select from ${qualified(dbPreConfig)}()`).text }];
   const questions: Question[] = [
-    { text: 'select session_user::text' },
+    { text: 'select session_user::text, pg_jit_available()::text' },
     { text: readSql('role-settings.sql') },
     ...(config.dbConfig
       ? [
@@ -54,6 +56,7 @@ export async function loadDatabaseFacts(
   const settings = config.dbConfig ? (answers.at(-1) ?? []) : [];
   return {
     loginRole: text(answers[0]?.[0]?.[0]),
+    compiles: answers[0]?.[0]?.[1] === 'true',
     roles: parseRoleSettings(
       (answers[1] ?? []).map(([role, name, value]) => ({
         role: text(role),
@@ -84,7 +87,7 @@ export interface SettingsHolder<T> {
   readonly reload: () => Promise<void>;
 }
 
-const NO_FACTS: DatabaseFacts = { settings: [], roles: new Map(), loginRole: '' };
+const NO_FACTS: DatabaseFacts = { settings: [], roles: new Map(), loginRole: '', compiles: false };
 
 /** Holds the settings of a server; `load` asks its database, `derive` makes of them what serving needs. */
 export function createSettingsHolder<T>(

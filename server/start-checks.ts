@@ -88,6 +88,21 @@ export function checkLoginRole(
   return findings;
 }
 
+/**
+ * What makes requests slow that need not be. PostgreSQL compiles statements that it takes for costly, which answers of
+ * many parts easily are by its estimate: milliseconds of work then wait for seconds of compiling.
+ */
+export const checkCompiling = (compiles: boolean, loginRole: string): readonly StartFinding[] =>
+  compiles
+    ? [
+        {
+          kind: 'warning',
+          why: `PostgreSQL compiles statements that look costly (jit), which often takes far longer than to run them.`,
+          remedy: `Switch it off for the server: alter role ${quoteIdentifier(loginRole)} set jit = off.`,
+        },
+      ]
+    : [];
+
 const severity = ({ requireRls }: Pick<Config, 'requireRls'>): StartFinding['kind'] =>
   requireRls === 'off' ? 'warning' : 'refusal';
 

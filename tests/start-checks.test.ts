@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Relation, Role } from '../server/catalog/types.ts';
 import { type Config, loadConfig } from '../server/config.ts';
-import { checkConfig, checkLoginRole, isGuessable } from '../server/start-checks.ts';
+import { checkCompiling, checkConfig, checkLoginRole, isGuessable } from '../server/start-checks.ts';
 
 const config = (flags: Record<string, unknown> = {}): Config => loadConfig({ env: {}, flags });
 const RANDOM = 'kS8v2Jq0wZb7nXc4LmT9pRyE6hUgDfA1';
@@ -201,4 +201,11 @@ describe('require-rls', () => {
     };
     expect(checkConfig(config(flags)).map((finding) => finding.kind)).toEqual([kind, kind]);
   });
+});
+
+test('a login whose statements are compiled is warned of, with the remedy for its name', () => {
+  expect(checkCompiling(false, 'authenticator')).toEqual([]);
+  expect(checkCompiling(true, 'an "odd" one')).toMatchObject([
+    { kind: 'warning', remedy: expect.stringContaining('alter role "an ""odd"" one" set jit = off') },
+  ]);
 });

@@ -25,7 +25,7 @@ begin
       ('anon', 'nologin', array['statement_timeout = ''3s''']),
       ('authenticated', 'nologin', array['statement_timeout = ''8s''']),
       ('service_role', 'nologin bypassrls', null),
-      ('authenticator', 'login noinherit', array['statement_timeout = ''8s''', 'lock_timeout = ''8s''']),
+      ('authenticator', 'login noinherit', array['statement_timeout = ''8s''', 'lock_timeout = ''8s''', 'jit = off']),
       ('supabase_auth_admin', 'nologin noinherit createrole', array['search_path = auth', 'idle_in_transaction_session_timeout = ''60s''']),
       ('supabase_storage_admin', 'nologin noinherit createrole', array['search_path = storage']),
       ('supabase_realtime_admin', 'nologin noinherit', null),

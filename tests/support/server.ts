@@ -78,6 +78,7 @@ const ROLES = `
   alter role authenticated nologin noinherit;
   alter role service_role nologin noinherit bypassrls;
   alter role authenticator login noinherit password '${AUTHENTICATOR_PASSWORD}';
+  alter role authenticator set jit = off;
   grant anon, authenticated, service_role to authenticator;
   select pg_advisory_unlock(hashtext('aura test roles'));
 `;
