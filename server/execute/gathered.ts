@@ -13,6 +13,7 @@ import {
   begin,
   COMMIT,
   cleanUp,
+  command,
   decodeTrip,
   type Executed,
   mayDoAnew,
@@ -39,6 +40,8 @@ export interface GatheredMode {
   readonly anonymous: string | null;
   /** Seconds that a statement may take; it is the tasks' sessions that say so to the database. */
   readonly readTimeout: number;
+  /** Milliseconds that a task may wait for a lock, unless its session says otherwise; null = as the database has it. */
+  readonly lockTimeout: number | null;
 }
 
 export interface Gathered {
@@ -88,7 +91,7 @@ class GatheredTransaction implements Gathered {
     new Promise((resolve, reject) => {
       this.#add({
         task,
-        plan: () => planTrip(task, this.#isOpen ? ANEW : [], [], this.#mode.prepared),
+        plan: () => planTrip(task, this.#before(), [], this.#mode.prepared),
         settle: (trip, rows) => resolve(decodeTrip(task, trip, { rows })),
         reject,
       });
@@ -108,6 +111,15 @@ class GatheredTransaction implements Gathered {
         reject,
       });
     });
+
+  /** What undoes the settings of the task before, and makes those of all. */
+  #before(): readonly Step[] {
+    const { lockTimeout } = this.#mode;
+    const anew = this.#isOpen ? ANEW : [];
+    return lockTimeout === null
+      ? anew
+      : [...anew, command(`set local lock_timeout = ${Math.ceil(lockTimeout)}`)];
+  }
 
   /** Ends it. Nothing may be asked of it any more. */
   async end(): Promise<void> {

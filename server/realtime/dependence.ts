@@ -39,6 +39,8 @@ interface Names {
   readonly relations: QualifiedName[];
   /** Something is computed by a function. */
   computes: boolean;
+  /** Something is cast to a type that a request names, whose checks and casts may be anybody's functions. */
+  casts: boolean;
 }
 
 function collectLogic(logic: PlannedLogic, relation: Relation | undefined, names: Names): void {
@@ -78,7 +80,10 @@ function collect(catalog: Catalog, plan: ReadPlan, names: Names): void {
   if (attachment?.junction) names.relations.push(attachment.junction);
   const relation = catalog.relations.get(nameKey(source.name.schema, source.name.name));
   if (attachment === null) refuseAggregates(plan, relation);
-  for (const { field } of plan.select) noteField(field, relation, names);
+  for (const { field, cast } of plan.select) {
+    noteField(field, relation, names);
+    if (cast !== null) names.casts = true;
+  }
   for (const { field, embedAlias } of plan.order) if (embedAlias === null) noteField(field, relation, names);
   for (const logic of plan.where) collectLogic(logic, relation, names);
   for (const child of plan.children) collect(catalog, child, names);
@@ -118,7 +123,7 @@ function policiesFor(
  * table that is not captured.
  */
 export function dependenceOf(catalog: Catalog, tables: Tables, role: string, plan: ReadPlan): Dependence {
-  const names: Names = { relations: [], computes: false };
+  const names: Names = { relations: [], computes: false, casts: false };
   collect(catalog, plan, names);
   return dependenceOn(catalog, tables, role, names);
 }
@@ -129,6 +134,8 @@ export interface Named {
   readonly relations: readonly QualifiedName[];
   /** Something is computed by a function. */
   readonly computes: boolean;
+  /** Something is cast to a type that is perhaps not a built-in one. */
+  readonly casts?: boolean;
 }
 
 /** The same by what a read names. Throws likewise. */
@@ -148,7 +155,8 @@ export function dependenceOn(catalog: Catalog, tables: Tables, role: string, nam
   const [root] = own;
   if (!root) throw new Error('a read without a relation');
   const { superuser, bypassRls } = catalog.roles.get(role) ?? { superuser: false, bypassRls: false };
-  const policies = superuser || bypassRls ? [] : policiesFor(tables, rolesOf(catalog, role), own);
+  const bypasses = superuser || bypassRls;
+  const policies = bypasses ? [] : policiesFor(tables, rolesOf(catalog, role), own);
   const read = policies.flatMap((policy) => policy.relations).map((oid) => tables.byOid.get(oid));
   const followed = read.filter((table) => table?.isCaptured === true) as Table[];
   return {
@@ -157,9 +165,14 @@ export function dependenceOn(catalog: Catalog, tables: Tables, role: string, nam
     isSelfDependent: [...own.slice(1), ...followed].some((table) => table.root === root.root),
     isClaimsFree:
       !names.computes &&
+      names.casts !== true &&
       own.every(({ isPlain }) => isPlain) &&
       policies.every(({ isClaimsFree, relations }) => isClaimsFree && relations.length === 0),
     isOpaque: names.computes || followed.length < read.length || policies.some(({ isOpaque }) => isOpaque),
-    policies: policies.map(({ digest }) => digest).join(' '),
+    policies: [
+      bypasses,
+      ...own.map(({ isSecured }) => isSecured),
+      ...policies.map(({ digest }) => digest),
+    ].join(' '),
   };
 }

@@ -26,7 +26,8 @@ import {
   readLog,
   readPosition,
 } from './log.ts';
-import { comparePositions, type Position } from './position.ts';
+import type { Position } from './position.ts';
+import { type Entry, WatchList } from './watch-list.ts';
 
 /** What a watcher is given in a round. */
 export interface Round {
@@ -112,22 +113,14 @@ const CHANNEL = 'aura_changes';
 const DEAF_MS = 2000;
 /** The listener outlives the last watcher by so much: the next one may be near. */
 const LINGER_MS = 30_000;
+/** For a lock in a round, where others wait, too. */
+const LOCK_MS = 500;
+/** For what holds the lock to be done, each time for longer. */
+const LOCKED_MS = 1000;
+/** For the round that runs when all is over. */
+const FAREWELL_MS = 2000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5000;
-
-interface Entry {
-  readonly watcher: Watcher;
-  /** In the order in which they came. */
-  readonly serial: number;
-  /** Where it is; null = where the feed is. */
-  position: Position | null;
-  /** It has to read anew. */
-  isStale: boolean;
-  /** It wants to be called. */
-  isAttending: boolean;
-  /** How often in a row its statement was refused. */
-  refusals: number;
-}
 
 /** There is no connection at this moment. */
 const isCutOff = (error: unknown): boolean =>
@@ -135,7 +128,9 @@ const isCutOff = (error: unknown): boolean =>
 
 /** Deadlocks with DDL, and locks that were not to be had in time: perhaps they are the next time. */
 const mayPass = (error: unknown): boolean =>
-  error instanceof ApiError && (error.code.startsWith('40') || error.code === '55P03');
+  isLocked(error) || (error instanceof ApiError && error.code.startsWith('40'));
+
+const isLocked = (error: unknown): boolean => error instanceof ApiError && error.code === '55P03';
 
 /** The transaction was ended, and nothing of it refused. */
 const isBroken = (error: unknown): boolean =>
@@ -143,6 +138,8 @@ const isBroken = (error: unknown): boolean =>
 
 /** Of a reading. */
 const MOST_ATTEMPTS = 3;
+/** Of one that finds a table locked: half a minute. */
+const MOST_WAITS = 8;
 
 /** Makes a feed, which sleeps until somebody watches. */
 export function createFeed(pool: Pool, options: () => FeedOptions, observe: Observe): Feed {
@@ -153,16 +150,12 @@ class ChangeFeed implements Feed {
   readonly #pool: Pool;
   readonly #options: () => FeedOptions;
   readonly #observe: Observe;
-  readonly #entries = new Map<Watcher, Entry>();
-  readonly #byRelation = new Map<Oid, Set<Entry>>();
-  /** Entries that are not where the feed is, or have to read anew. */
-  readonly #apart = new Set<Entry>();
-  /** Those who want rows, by relation. */
-  readonly #images = new Map<Oid, number>();
+  readonly #list = new WatchList<Watcher>();
   /** Of the last round that counted. */
   #position: Position | null = null;
+  /** Relations that are locked, and until when they are left alone; milliseconds of the clock. */
+  readonly #locked = new Map<Oid, number>();
   #listener: Listener | null = null;
-  #serial = 0;
   #isRinging = false;
   #rounds: Promise<void> | null = null;
   #poll: NodeJS.Timeout | undefined;
@@ -179,7 +172,7 @@ class ChangeFeed implements Feed {
     const { most } = this.#options();
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await runGathered(this.#pool, this.#mode(), async (gathered) => {
+        return await runGathered(this.#pool, this.#mode(null), async (gathered) => {
           const positions = await gathered.ask(POSITION);
           const position = readPosition(positions);
           return work({ ...gathered, position, since: sinceOf(gathered, positions, most) });
@@ -194,23 +187,7 @@ class ChangeFeed implements Feed {
 
   async watch(watcher: Watcher, position: Position): Promise<void> {
     if (this.#stopping.signal.aborted) throw new Error('the feed has been stopped');
-    this.#serial += 1;
-    const entry: Entry = {
-      watcher,
-      serial: this.#serial,
-      position,
-      isStale: false,
-      isAttending: false,
-      refusals: 0,
-    };
-    this.#entries.set(watcher, entry);
-    this.#apart.add(entry);
-    for (const relation of watcher.relations) {
-      const those = this.#byRelation.get(relation);
-      if (those) those.add(entry);
-      else this.#byRelation.set(relation, new Set([entry]));
-      if (watcher.wantsImages) this.#images.set(relation, (this.#images.get(relation) ?? 0) + 1);
-    }
+    this.#list.add(watcher, position);
     clearTimeout(this.#linger);
     // where it cannot listen it looks from time to time: what is behind the position arrives in any case
     await this.#listen().attempted;
@@ -218,56 +195,42 @@ class ChangeFeed implements Feed {
   }
 
   unwatch(watcher: Watcher): void {
-    const entry = this.#entries.get(watcher);
-    if (!entry) return;
-    this.#entries.delete(watcher);
-    this.#apart.delete(entry);
-    for (const relation of watcher.relations) {
-      const those = this.#byRelation.get(relation);
-      those?.delete(entry);
-      if (those?.size === 0) this.#byRelation.delete(relation);
-      if (!watcher.wantsImages) continue;
-      const left = (this.#images.get(relation) ?? 1) - 1;
-      if (left === 0) this.#images.delete(relation);
-      else this.#images.set(relation, left);
-    }
-    if (this.#entries.size > 0 || this.#stopping.signal.aborted) return;
+    if (!this.#list.remove(watcher)) return;
+    if (this.#list.size > 0 || this.#stopping.signal.aborted) return;
     this.#linger = setTimeout(() => void this.#silence(), LINGER_MS);
     this.#linger.unref();
   }
 
   attend(watcher: Watcher): void {
-    const entry = this.#entries.get(watcher);
+    const entry = this.#list.get(watcher);
     if (!entry) return;
     entry.isAttending = true;
-    this.#apart.add(entry);
+    this.#list.setApart(entry);
     this.#ring();
   }
 
-  resync(watchers: Iterable<Watcher> = this.#entries.keys()): void {
+  resync(watchers: Iterable<Watcher> = this.#list.watchers()): void {
     for (const watcher of watchers) {
-      const entry = this.#entries.get(watcher);
+      const entry = this.#list.get(watcher);
       if (!entry) continue;
       entry.isStale = true;
-      this.#apart.add(entry);
+      this.#list.setApart(entry);
     }
     this.#ring();
   }
 
   readonly state = (): FeedState => ({
-    watchers: this.#entries.size,
+    watchers: this.#list.size,
     isListening: this.#listener?.isListening() ?? false,
   });
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#linger);
-    this.#entries.clear();
-    this.#byRelation.clear();
-    this.#images.clear();
-    this.#apart.clear();
+    this.#list.clear();
     await this.#silence();
-    await this.#rounds;
+    // a database that does not answer is not waited for
+    await Promise.race([this.#rounds, pause(FAREWELL_MS, null, { ref: false })]);
   }
 
   #listen(): Listener {
@@ -308,7 +271,7 @@ class ChangeFeed implements Feed {
   /** Rounds, as long as there is something to tell. */
   async #answer(): Promise<void> {
     let backoff = 0;
-    while (this.#isRinging && this.#entries.size > 0 && !this.#stopping.signal.aborted) {
+    while (this.#isRinging && this.#list.size > 0 && !this.#stopping.signal.aborted) {
       this.#isRinging = false;
       if (await this.#round()) {
         backoff = 0;
@@ -319,7 +282,7 @@ class ChangeFeed implements Feed {
       // what another watcher's failure has undone is done at once, what a lost connection has only with patience
       backoff = Math.min(Math.max(backoff * 2, FIRST_BACKOFF_MS), LONGEST_BACKOFF_MS);
     }
-    if (this.#entries.size === 0) this.#isRinging = false;
+    if (this.#list.size === 0) this.#isRinging = false;
   }
 
   /** One round. Gives whether it was one: if not, it has to be tried again after a pause. */
@@ -327,20 +290,20 @@ class ChangeFeed implements Feed {
     const started = performance.now();
     const { most } = this.#options();
     // those who come amid the round are no part of it
-    const last = this.#serial;
-    const apart = [...this.#apart];
-    const since = this.#oldest(apart);
+    const last = this.#list.lastSerial;
+    const apart = this.#list.apart();
+    const since = this.#list.oldest(this.#position);
     if (since === null) return true;
-    const question = { since, relations: this.#byRelation.keys(), images: this.#images.keys(), most };
+    const question = { since, relations: this.#list.relations(), images: this.#list.images(), most };
     const asked = changesSince(question);
     let told = 0;
     let changes = 0;
     try {
-      const isWhole = await runGathered(this.#pool, this.#mode(), async (gathered) => {
+      const isWhole = await runGathered(this.#pool, this.#mode(LOCK_MS), async (gathered) => {
         const [places, rows] = await Promise.all([gathered.ask(POSITION), gathered.ask(asked)]);
         const log = readLog(places, rows, question);
         changes = log.changes.length;
-        const concerned = this.#concerned(log, last, apart);
+        const concerned = this.#list.concerned(log, this.#position, apart, last);
         told = concerned.size;
         const before = this.#position;
         const reading = { ...gathered, since: sinceOf(gathered, places, most) };
@@ -355,9 +318,12 @@ class ChangeFeed implements Feed {
       return isWhole;
     } catch (error) {
       if (isCutOff(error) || this.#stopping.signal.aborted) return false;
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiError)) {
+        this.#observe({ kind: 'defect', error, requestId: null });
+        return false;
+      }
       // the log itself cannot be read
-      for (const watcher of [...this.#entries.keys()]) {
+      for (const watcher of this.#list.watchers()) {
         this.unwatch(watcher);
         watcher.fail(error);
       }
@@ -365,53 +331,25 @@ class ChangeFeed implements Feed {
     }
   }
 
-  /** The position from which on the log is news to somebody; null = nobody is there. */
-  #oldest(apart: readonly Entry[]): Position | null {
-    const positions = apart.flatMap(({ position }) => position ?? []);
-    if (this.#entries.size > this.#apart.size || positions.length < apart.length) {
-      if (this.#position !== null) positions.push(this.#position);
-    }
-    return positions.toSorted(comparePositions)[0] ?? null;
-  }
-
-  /** Those whose relations have changed, and those who cannot know that they have not. */
-  #concerned(log: LogReading, last: number, apart: readonly Entry[]): ReadonlySet<Entry> {
-    const common = this.#position;
-    const concerned = new Set(apart);
-    if (common !== null && !log.isCompleteSince(common)) {
-      for (const entry of this.#entries.values()) if (entry.serial <= last) concerned.add(entry);
-      return concerned;
-    }
-    const seen = new Set<Oid>();
-    for (const { relation } of log.changes) {
-      if (seen.has(relation)) continue;
-      seen.add(relation);
-      for (const entry of this.#byRelation.get(relation) ?? []) {
-        if (entry.serial <= last) concerned.add(entry);
-      }
-    }
-    return concerned;
-  }
-
   /** Tells one watcher. Gives whether that is settled: it was told, or has failed. */
   async #tell(
-    entry: Entry,
+    entry: Entry<Watcher>,
     log: LogReading,
     common: Position | null,
     reading: Gathered & { readonly since: Since },
   ): Promise<boolean> {
     const { watcher, isStale, isAttending } = entry;
     const since = entry.position ?? common;
-    const arrive = (): void => {
-      entry.position = null;
-      entry.refusals = 0;
-      this.#apart.delete(entry);
-    };
-    if (since === null || this.#entries.get(watcher) !== entry) return true;
+    if (since === null || !this.#list.has(entry)) return true;
+    if (this.#isPostponed(entry)) {
+      entry.position = since;
+      this.#list.setApart(entry);
+      return true;
+    }
     const isComplete = !isStale && log.isCompleteSince(since);
     const changes = newsSince(log.changes, since).filter(({ relation }) => watcher.relations.has(relation));
     if (isComplete && changes.length === 0 && !isAttending) {
-      arrive();
+      this.#list.arrive(entry);
       return true;
     }
     entry.isStale = false;
@@ -424,10 +362,10 @@ class ChangeFeed implements Feed {
         from: since,
         position: log.position,
       });
-      if (this.#entries.get(watcher) === entry) {
+      if (this.#list.has(entry)) {
         // asked for meanwhile
         const { isStale: isStaleAgain, isAttending: isAttendingAgain } = entry;
-        arrive();
+        this.#list.arrive(entry);
         if (isStaleAgain) this.resync([watcher]);
         if (isAttendingAgain) this.attend(watcher);
         tell();
@@ -437,10 +375,12 @@ class ChangeFeed implements Feed {
       entry.position = since;
       entry.isStale ||= isStale;
       entry.isAttending ||= isAttending;
-      this.#apart.add(entry);
+      this.#list.setApart(entry);
       if (isCutOff(error)) return false;
       entry.refusals += 1;
-      if (mayPass(error) && entry.refusals < MOST_ATTEMPTS) return false;
+      if (isLocked(error)) this.#postpone(entry);
+      const most = isLocked(error) ? MOST_WAITS : MOST_ATTEMPTS;
+      if (mayPass(error) && entry.refusals < most) return false;
       this.unwatch(watcher);
       if (!(error instanceof ApiError)) this.#observe({ kind: 'defect', error, requestId: null });
       watcher.fail(error instanceof ApiError ? error : apiError('PGRSTX00', 'Something went wrong'));
@@ -448,9 +388,23 @@ class ChangeFeed implements Feed {
     }
   }
 
-  #mode(): GatheredMode {
+  /** Whoever follows a table that is locked has to wait; the others need not. */
+  #postpone({ watcher, refusals }: Entry<Watcher>): void {
+    const until = performance.now() + LOCKED_MS * refusals;
+    for (const relation of watcher.relations) this.#locked.set(relation, until);
+    setTimeout(() => this.#ring(), until - performance.now() + 20).unref();
+  }
+
+  #isPostponed({ watcher: { relations } }: Entry<Watcher>): boolean {
+    if (this.#locked.size === 0) return false;
+    const now = performance.now();
+    for (const [relation, until] of this.#locked) if (until <= now) this.#locked.delete(relation);
+    return [...relations].some((relation) => this.#locked.has(relation));
+  }
+
+  #mode(lockTimeout: number | null): GatheredMode {
     const { prepared, anonymous, readTimeout } = this.#options();
-    return { prepared, anonymous, readTimeout };
+    return { prepared, anonymous, readTimeout, lockTimeout };
   }
 }
 

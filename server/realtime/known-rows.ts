@@ -38,6 +38,8 @@ export interface Difference {
 export interface WholeDifference extends Difference {
   /** What `state` will be. */
   readonly state: () => string;
+  /** What it would be without some of the rows; null where rows have an order. */
+  readonly stateWithout: (rows: readonly LiveRow[]) => string | null;
 }
 
 /** 128 bits: no two rows of a key will share one. */
@@ -123,6 +125,12 @@ export class KnownRows {
     return {
       events,
       state: () => (this.#isOrdered ? orderedState(after) : sumOf(after).toString(16)),
+      stateWithout: (some) => {
+        if (this.#isOrdered) return null;
+        let sum = sumOf(after);
+        for (const row of some) sum -= numberOf(hashOf(row));
+        return (sum & ALL_BITS).toString(16);
+      },
       accept: () => {
         this.#hashes = after;
         this.#sum = sumOf(after);

@@ -92,6 +92,18 @@ function keysOf(changes: readonly Change[]): string | null {
   return keys.size > MOST_KEYS ? null : `[${[...keys].join(',')}]`;
 }
 
+/** With what somebody may begin. */
+interface Beginnings {
+  readonly snapshot: readonly LiveEvent[];
+  readonly reset: readonly LiveEvent[];
+  /** From what was known to the rows as they are now. */
+  readonly difference: WholeDifference;
+}
+
+const NOTHING: readonly LiveEvent[] = [];
+
+const isReset = ({ operation }: Change): boolean => operation === 'reset';
+
 type Reading = Pick<Round, 'run' | 'position'> & { readonly since: Since };
 
 export class LiveGroup implements Watcher {
@@ -127,10 +139,15 @@ export class LiveGroup implements Watcher {
     else if (this.#state === 'live') this.#keeper.feed.attend(this);
   }
 
-  /** Somebody has gone. */
+  /** Somebody has gone; whoever has not been admitted yet is told to look for another group. */
   dismiss(sink: LiveSink): void {
     this.#members.delete(sink);
-    for (const joiner of this.#joining) if (joiner.sink === sink) this.#joining.delete(joiner);
+    for (const joiner of [...this.#joining, ...this.#expectant]) {
+      if (joiner.sink !== sink) continue;
+      this.#joining.delete(joiner);
+      joiner.refused(new ScatteredError());
+    }
+    this.#expectant = this.#expectant.filter((joiner) => joiner.sink !== sink);
     if (this.#members.size + this.#joining.size === 0 && this.#state === 'live') this.#finish();
   }
 
@@ -149,14 +166,14 @@ export class LiveGroup implements Watcher {
     const { changes, isComplete } = round;
     const joining = [...this.#joining];
     // what is captured may be something else after DDL, which is logged as a reset
-    const isReset = !isComplete || changes.some(({ operation }) => operation === 'reset');
-    const plan = isReset
+    const mayBeOther = !isComplete || changes.some(isReset);
+    const plan = mayBeOther
       ? await this.#keeper.planAnew(this.#plan, round, round.position)
       : await this.#keeper.planAnew(this.#plan, round, null);
     if (plan.group !== this.key || !isSame(plan.dependence.relations, this.relations)) {
       return () => this.#scatter();
     }
-    const keys = isReset || joining.length > 0 ? null : this.#keysAlone(plan, changes);
+    const keys = mayBeOther || joining.length > 0 ? null : this.#keysAlone(plan, changes);
     if (keys === null) return this.#followAll(plan, round, joining);
     return plan.isWindow ? this.#followWindow(plan, round, keys) : this.#followKeys(plan, round, keys);
   };
@@ -200,9 +217,9 @@ export class LiveGroup implements Watcher {
   }
 
   /** The keys of the changes, where nothing but those rows can have changed; null otherwise. */
-  #keysAlone({ dependence }: LivePlan, changes: readonly Change[]): string | null {
+  #keysAlone({ dependence, skips }: LivePlan, changes: readonly Change[]): string | null {
     const { root, isSelfDependent } = dependence;
-    if (isSelfDependent || changes.some(({ relation }) => relation !== root.root)) return null;
+    if (skips || isSelfDependent || changes.some(({ relation }) => relation !== root.root)) return null;
     return keysOf(changes);
   }
 
@@ -211,17 +228,25 @@ export class LiveGroup implements Watcher {
     if (found.length > plan.most) return () => this.fail(tooManyRows(plan.most));
     const rows = found.map(rowOf);
     const difference = this.#known.compareAll(rows);
+    const beginnings: Beginnings = {
+      snapshot: [{ kind: 'snapshot', rows }],
+      reset: [{ kind: 'reset', rows }],
+      difference,
+    };
     const welcomes = await Promise.all(
-      joining.map((joiner) => this.#welcome(plan, reading, joiner, rows, difference)),
+      joining.map((joiner) => this.#welcome(plan, reading, joiner, beginnings)),
     );
     return () => {
       this.#tell(plan, reading.position, difference);
       const bookmark = this.#bookmark(plan, reading.position);
+      // one for all who begin alike, so that it is made text once
+      const batches = new Map(welcomes.map((events) => [events, { events, bookmark }] as const));
       joining.forEach((joiner, index) => {
+        const batch = batches.get(welcomes[index] ?? NOTHING);
         // gone meanwhile
-        if (!this.#joining.delete(joiner)) return;
+        if (!this.#joining.delete(joiner) || batch === undefined) return;
         this.#members.add(joiner.sink);
-        joiner.sink.send({ events: welcomes[index] ?? [], bookmark });
+        joiner.sink.send(batch);
         this.#expectant.push(joiner);
       });
       if (this.#state === 'live') this.#confirm();
@@ -252,32 +277,42 @@ export class LiveGroup implements Watcher {
     plan: LivePlan,
     reading: Reading,
     { resume }: Joiner,
-    rows: readonly LiveRow[],
-    difference: WholeDifference,
+    { snapshot, reset, difference }: Beginnings,
   ): Promise<readonly LiveEvent[]> {
-    if (resume === null) return [{ kind: 'snapshot', rows }];
-    if (resume !== 'unknown' && resume.state === difference.state()) return [];
-    const missed = resume === 'unknown' ? null : await this.#missed(plan, reading, resume);
-    return missed ?? [{ kind: 'reset', rows }];
+    if (resume === null) return snapshot;
+    if (resume === 'unknown') return reset;
+    if (resume.state === difference.state()) return NOTHING;
+    return (await this.#missed(plan, reading, resume, difference)) ?? reset;
   }
 
   /**
    * What somebody has missed since a bookmark; null where that cannot be said row by row. Of a row that is not there
    * now nobody knows whether it ever was for this follower, who then is told all rows instead of its key.
    */
-  async #missed(plan: LivePlan, reading: Reading, resume: Bookmark): Promise<readonly LiveEvent[] | null> {
-    if (plan.isWindow || plan.dependence.isOpaque || resume.query !== plan.name) return null;
+  async #missed(
+    plan: LivePlan,
+    reading: Reading,
+    resume: Bookmark,
+    difference: WholeDifference,
+  ): Promise<readonly LiveEvent[] | null> {
+    const { root, isOpaque } = plan.dependence;
+    if (plan.isWindow) return null;
     const log = await reading.since(resume.position, this.relations);
     if (!log.isCompleteSince(resume.position)) return null;
-    if (log.changes.some(({ operation }) => operation === 'reset')) return null;
-    const keys = this.#keysAlone(plan, log.changes);
+    const keys = keysOf(log.changes.filter(({ relation }) => relation === root.root));
     if (keys === null) return null;
     const { rows } = await reading.run(plan.task('keyed', keys));
     const found = rows.map(foundOf);
-    const events = found.flatMap(({ key, row }) =>
-      row === null ? [] : [{ kind: 'update' as const, key, row }],
-    );
-    return events.length < found.length ? null : events;
+    const there = found.flatMap(({ key, row }) => (row === null ? [] : [{ key, row }]));
+    // what it has is what there is but for these: then they are all that it has missed
+    if (there.length > 0 && resume.state === difference.stateWithout(there)) {
+      return there.map((row) => ({ kind: 'insert', ...row }));
+    }
+    // otherwise nothing else may have changed than these rows, as far as that can be known
+    const areAlone = this.#keysAlone(plan, log.changes) !== null && !log.changes.some(isReset);
+    if (isOpaque || !areAlone || resume.query !== plan.name) return null;
+    if (there.length === 0 || there.length < found.length) return null;
+    return there.map((row) => ({ kind: 'update', ...row }));
   }
 
   #tell(plan: LivePlan, position: Position, { events, accept }: Difference): void {

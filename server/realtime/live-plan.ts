@@ -41,6 +41,8 @@ export interface LivePlan {
   readonly isOrdered: boolean;
   /** A row may come or go because of another one: there is a limit, an offset or an order. */
   readonly isWindow: boolean;
+  /** Rows are skipped: one that nobody knows may make the others move up. */
+  readonly skips: boolean;
   /** Rows at most. */
   readonly most: number;
   /** The task of one of the statements; keys are a JSON array. */
@@ -151,6 +153,7 @@ export async function planLive(
     ),
     dependence,
     isOrdered: order.length > 0,
+    skips: range.offset !== 0,
     isWindow: order.length > 0 || range.limit !== null || range.offset !== 0,
     most,
     task: (statement, keys) => ({

@@ -47,15 +47,20 @@ const TURNS = 10;
 const stopping = (): ApiError =>
   apiError('AURA406', 'The server is being stopped', { hint: 'Connect again with Last-Event-ID.' });
 
-/** Milliseconds until the token of the query expires; null = it does not, or there is none. */
+/** As tokens are accepted so long after their time, since clocks differ. */
+const CLOCK_SKEW_SECONDS = 30;
+
+/** Milliseconds until the token of the query is accepted no more; null = there is no such time. */
 function timeLeft({ identity: { claims } }: LiveQuery): number | null {
-  return typeof claims['exp'] === 'number' ? claims['exp'] * 1000 - Date.now() : null;
+  return typeof claims['exp'] === 'number' ? (claims['exp'] + CLOCK_SKEW_SECONDS) * 1000 - Date.now() : null;
 }
 
 /** A follower: what a group tells it goes to its sink, until its token expires. */
 class Member implements LiveSink {
   query: LiveQuery;
   group: LiveGroup | null = null;
+  /** It has been sent what it begins with; until then it looks for a group by itself. */
+  isAdmitted = false;
   readonly #sink: LiveSink;
   readonly #left: (member: Member) => void;
   #expiry: NodeJS.Timeout | undefined;
@@ -133,8 +138,6 @@ class LiveQueries implements Live, GroupKeeper {
 
   async join(query: LiveQuery, sink: LiveSink, resume: Bookmark | 'unknown' | null): Promise<() => void> {
     if (this.#isStopped) throw stopping();
-    // ordinary requests are served for a moment longer, since clocks differ; a stream would be over at once
-    if ((timeLeft(query) ?? 1) <= 0) throw claimsError('JWT expired');
     const most = this.#context.settings().config.realtimeMaxStreams;
     if (this.#members.size >= most) {
       throw apiError('AURA404', 'Too many live queries are open', {
@@ -199,6 +202,7 @@ class LiveQueries implements Live, GroupKeeper {
   scattered(members: readonly LiveSink[]): void {
     for (const member of members) {
       if (member instanceof Member) {
+        member.isAdmitted = false;
         this.#admit(member, 'unknown').catch((error: unknown) => member.end(asEnd(error)));
       }
     }
@@ -210,16 +214,21 @@ class LiveQueries implements Live, GroupKeeper {
       const identity = await authenticate(query.credentials);
       if (identity.role === query.identity.role && identity.claimsText === query.identity.claimsText) return;
       member.query = { ...query, identity };
+      const { isAdmitted } = member;
+      member.isAdmitted = false;
       member.group?.dismiss(member);
-      await this.#admit(member, 'unknown');
+      if (isAdmitted) await this.#admit(member, 'unknown');
     } catch (error) {
       member.end(asEnd(error));
     }
   }
 
   async #admit(member: Member, resume: Bookmark | 'unknown' | null): Promise<void> {
-    const plan = await this.#plan(member.query);
+    const { query } = member;
+    const plan = await this.#plan(query);
     if (member.isGone) return;
+    // it has come to be somebody else meanwhile
+    if (member.query !== query) return this.#admit(member, resume);
     let group = this.#groups.get(plan.group);
     if (group === undefined) {
       group = new LiveGroup(plan, this);
@@ -232,6 +241,7 @@ class LiveQueries implements Live, GroupKeeper {
       await new Promise<void>((admitted, refused) => {
         joined.admit({ sink: member, resume, admitted, refused });
       });
+      member.isAdmitted = true;
     } catch (error) {
       if (!(error instanceof ScatteredError)) throw error;
       await this.#admit(member, resume);

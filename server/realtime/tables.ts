@@ -108,8 +108,11 @@ export function createTableHolder(): TableHolder {
   const refreshed = new WeakSet<object>();
   const load = async (ask: Ask): Promise<Tables> => {
     const text = await readFile(repositoryFile('sql/statements/realtime/tables.sql'), 'utf8');
-    const path = { text: "select set_config('search_path', 'pg_catalog, pg_temp', true)" };
-    const rows = await ask(path, { text });
+    // its estimated cost invites to compile it, which takes longer than to run it
+    const settings = {
+      text: "select set_config('search_path', 'pg_catalog, pg_temp', true), set_config('jit', 'off', true)",
+    };
+    const rows = await ask(settings, { text });
     return build(JSON.parse(rows[0]?.[0] ?? 'null'));
   };
   const renew = (catalog: Catalog, ask: Ask): Promise<Tables> => {

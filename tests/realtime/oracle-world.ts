@@ -147,7 +147,7 @@ export function askedBy(random: Random): Asked {
     ? `&order=${random.pick(['n.desc', 'title', 'grp.asc,owner.desc'])},${key.join(',')}`
     : '';
   const limit = isOrdered && !random.chance(3) ? `&limit=${1 + random.below(8)}` : '';
-  const offset = limit !== '' && random.chance(3) ? `&offset=${random.below(4)}` : '';
+  const offset = limit !== '' && random.chance(2) ? `&offset=${random.below(4)}` : '';
   const embeds: Record<string, readonly string[]> = {
     parent: ['', '', ',child(n,title)', ',child!inner(id)', ',kids:child(count:n)'],
     child: ['', '', ',parent(title,n)', ',parent!inner(title)', ',...parent(of:title)'],

@@ -48,16 +48,22 @@ class Follower {
   #lastId: string | null = null;
   #state: Following['state'] = () => new Map();
   #isOver = false;
+  done: Promise<void> = Promise.resolve();
   /** Reasons for which streams ended. */
   readonly ends: string[] = [];
-  readonly resumed = { silently: 0, with: new Map<string, number>() };
+  /** What streams began with. */
+  readonly beginnings: string[] = [];
 
   constructor(asked: Asked, port: () => number) {
     this.asked = asked;
     this.#port = port;
   }
 
-  async run(): Promise<void> {
+  start(): void {
+    this.done = this.#run();
+  }
+
+  async #run(): Promise<void> {
     while (!this.#isOver) {
       try {
         await this.#once();
@@ -88,8 +94,7 @@ class Follower {
     const last = one.events.at(-1);
     if (last?.event === 'end') this.ends.push(last.data.code);
     const [first] = one.events;
-    if (first) this.resumed.with.set(first.event, (this.resumed.with.get(first.event) ?? 0) + 1);
-    else this.resumed.silently += 1;
+    if (first) this.beginnings.push(first.event);
   }
 
   failure(): Error | null {
@@ -148,7 +153,7 @@ async function compare(followers: readonly Follower[], origin: () => string, see
 
 const begin = (random: Random, port: () => number, count = FOLLOWERS): readonly Follower[] => {
   const followers = Array.from({ length: count }, () => new Follower(askedBy(random), port));
-  for (const follower of followers) void follower.run();
+  for (const follower of followers) follower.start();
   onTestFinished(() => {
     for (const follower of followers) follower.stop();
   });
@@ -310,6 +315,24 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** It takes its time to notice that nobody answers. */
+test.runIf(WORLDS >= 20)(
+  'connections to the database that fall silent are given up',
+  async () => {
+    const random = createRandom(FIRST);
+    const machinery = await startMachinery(`${INSTALLED}${schemaOf(random)}`);
+    const followers = begin(random, () => machinery.toClients.port);
+    await compare(followers, () => machinery.origin, `${FIRST} at the beginning`);
+    machinery.toDatabase.deafen();
+    await writeSome(machinery.uri, random, 12);
+    await pause(45_000);
+    await compare(followers, () => machinery.origin, `${FIRST}, after a silence`);
+    await writeSome(machinery.uri, random, 12);
+    await compare(followers, () => machinery.origin, `${FIRST}, long after a silence`);
+  },
+  200_000,
+);
+
 test('nothing is lost, whatever breaks', async () => {
   const seed = FIRST;
   const random = createRandom(seed);
@@ -326,6 +349,21 @@ test('nothing is lost, whatever breaks', async () => {
       await compare(followers, () => machinery.origin, `${seed}, after: ${name}`);
     }
   }
+  machinery.toClients.cut();
+  await asSuperuser(
+    machinery.uri(),
+    `insert into pair select 0, 'new ' || n, (array['ada', 'ben', 'cid'])[1 + n % 3], n % 5, n, 't1' || n from generate_series(1, 30) n;
+     insert into child select 5000 + n, null, (array['ada', 'ben', 'cid'])[1 + n % 3], n % 5, n, 't1' || n
+     from generate_series(1, 30) n`,
+  );
+  machinery.toClients.mend();
+  await compare(followers, () => machinery.origin, `${seed}, after rows have come`);
+  // what streams begin with is noted when they end
+  for (const follower of followers) follower.stop();
+  await Promise.all(followers.map(({ done }) => done));
+  // each of the ways to go on has been gone
+  const beginnings = new Set(followers.flatMap((follower) => follower.beginnings));
+  expect([...beginnings]).toEqual(expect.arrayContaining(['snapshot', 'resume', 'reset', 'insert']));
   const codes = new Set(followers.flatMap(({ ends }) => ends));
   expect([...codes].filter((code) => !/^(?:57P0\d|PGRST00\d|AURA406)$/.test(code))).toEqual([]);
 }, 600_000);

@@ -8,12 +8,15 @@ export interface CutLine {
   /** Nothing passes any more, and nobody is told, until it is mended. */
   readonly silence: () => void;
   readonly mend: () => void;
+  /** Nothing passes any more on the connections that are open; new ones are as they should be. */
+  readonly deafen: () => void;
   readonly close: () => Promise<void>;
 }
 
 /** Listens on a free port of the loopback address, and leads to the target. */
 export async function openLine(target: () => NetConnectOpts): Promise<CutLine> {
   const sockets = new Set<Socket>();
+  const deaf = new WeakSet<Socket>();
   let state: 'whole' | 'cut' | 'silent' = 'whole';
   const server = createServer((near) => {
     if (state === 'cut') {
@@ -32,7 +35,7 @@ export async function openLine(target: () => NetConnectOpts): Promise<CutLine> {
         other.destroy();
       });
       socket.on('data', (chunk) => {
-        if (state !== 'silent') other.write(chunk);
+        if (state !== 'silent' && !deaf.has(socket)) other.write(chunk);
       });
     }
   });
@@ -54,6 +57,9 @@ export async function openLine(target: () => NetConnectOpts): Promise<CutLine> {
       // what was lost in the silence cannot be made good
       if (state === 'silent') breakAll();
       state = 'whole';
+    },
+    deafen: () => {
+      for (const socket of sockets) deaf.add(socket);
     },
     close: async () => {
       breakAll();
