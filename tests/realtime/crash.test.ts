@@ -53,8 +53,9 @@ const TOPIC = 'realtime:room';
 const config = (key: string) => ({
   presence: { enabled: true, key },
   broadcast: { ack: true },
-  postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'items' }],
 });
+const FOLLOWED = 'realtime:items';
+const FOLLOWING = { postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'items' }] };
 const present = ({ heard }: Client): string[] => {
   const keys = new Set<string>();
   for (const { event, payload } of heard) {
@@ -66,7 +67,7 @@ const present = ({ heard }: Client): string[] => {
   return [...keys].toSorted();
 };
 
-test('nothing that was acknowledged or committed is lost, and who is there is known again', {
+test('no message is lost, who is there is known again, and who follows changes is told to begin anew', {
   timeout: 60_000,
 }, async () => {
   const server = await startServer();
@@ -85,6 +86,7 @@ test('nothing that was acknowledged or committed is lost, and who is there is kn
     await client.join(TOPIC, config(key));
     await client.call(TOPIC, 'presence', { event: 'track', payload: {} });
   }
+  await other.join(FOLLOWED, FOLLOWING);
   const acknowledged: number[] = [];
   const committed: number[] = [];
   for (let n = 1; n <= 60; n += 1) {
@@ -109,18 +111,20 @@ test('nothing that was acknowledged or committed is lost, and who is there is kn
   }
   const told = (): number[] => other.heard.flatMap(({ payload }) => payload.data?.record?.id ?? []);
   const heard = (): number[] => other.heard.flatMap(({ payload }) => payload.payload?.n ?? []);
-  const { rows } = await writer.query('select id from items order by id');
-  const there: number[] = rows.map(({ id }) => id);
-  expect(there).toEqual(expect.arrayContaining(committed));
-  await expect.poll(() => told().length, { timeout: 10_000 }).toBe(there.length);
-  expect(told()).toEqual(there);
+  // after a crash transactions may have numbers that were seen before: what is new cannot be told from them
+  await other.until(({ event, topic }) => event === 'phx_error' && topic === FOLLOWED);
+  expect(told()).toEqual(committed.slice(0, told().length));
+  expect(told().length).toBeGreaterThanOrEqual(15);
+  await expect.poll(async () => (await other.join(FOLLOWED, FOLLOWING)).status).toBe('ok');
+  await writer.query('insert into items values (1000)');
+  await other.until(({ payload }) => payload.data?.record?.id === 1000);
   await expect
     .poll(() => heard().filter((n) => acknowledged.includes(n)), { timeout: 10_000 })
     .toEqual(acknowledged);
   expect(new Set(heard()).size).toBe(heard().length);
   for (const client of [one, other]) {
     await expect.poll(() => present(client), { timeout: 10_000 }).toEqual(['one', 'other']);
-    expect(client.heard.some(({ event }) => event === 'phx_error' || event === 'phx_close')).toBe(false);
+    expect(client.heard.some(({ event, topic }) => event === 'phx_error' && topic === TOPIC)).toBe(false);
   }
   await writer.end();
 });
