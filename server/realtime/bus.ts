@@ -1,6 +1,6 @@
 /**
  * From process to process, through PostgreSQL: what one tells, all hear, in the order in which it was told. Contents
- * are notified, the long ones by their number, and kept for some minutes in `realtime.relay` (sql/realtime/channels.sql),
+ * are notified, the long ones by their name, and kept for some minutes in `realtime.relay` (sql/realtime/channels.sql),
  * so that a lost connection loses nothing: what was not visible in the last snapshot of which everything has been heard
  * is read when the connection is back. A mark that this process sends itself now and then tells how far that is.
  */
@@ -52,14 +52,29 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** A moment of the database. */
+interface Moment {
+  readonly snapshot: string;
+  /** A point in time. */
+  readonly clock: string;
+}
+
 interface Mark {
   readonly text: string;
   /** Taken before it was told; null = not known yet. */
-  snapshot: string | null;
+  moment: Moment | null;
   /** It has been heard. */
   isBack: boolean;
   /** Contents that have been heard since it was made. */
   readonly seen: Set<string>;
+}
+
+const NOW = 'select pg_current_snapshot(), clock_timestamp()';
+
+/** The answer to `NOW`. */
+function momentOf(row: TextRow | undefined): Moment | null {
+  const [snapshot, clock] = row ?? [];
+  return typeof snapshot === 'string' && typeof clock === 'string' ? { snapshot, clock } : null;
 }
 
 /** Joins entries to contents. */
@@ -93,8 +108,8 @@ class RelayBus implements Bus {
   #isReady = false;
   readonly #queue: Waiting[] = [];
   #telling: Promise<void> | null = null;
-  /** Everything that is visible in it has been heard. */
-  #heard: string | null = null;
+  /** Everything that was visible then has been heard. */
+  #heard: Moment | null = null;
   #heardAt = 0;
   /** Contents that have been heard since. */
   #seen = new Set<string>();
@@ -170,17 +185,20 @@ class RelayBus implements Bus {
     const since = this.#heard;
     const isComplete = Date.now() - this.#heardAt < KEPT_MS;
     try {
-      const missed = { text: 'select * from realtime.relayed_since($1::pg_snapshot)', values: [since ?? ''] };
-      const now = { text: "select pg_current_snapshot(), to_regprocedure('realtime.publish(uuid, text[])')" };
+      const missed = {
+        text: 'select name, sender, content from realtime.relayed_since($1::pg_snapshot, $2::timestamptz)',
+        values: [since?.snapshot ?? '', since?.clock ?? ''],
+      };
+      const now = { text: `${NOW}, to_regprocedure('realtime.publish(uuid, text[])')` };
       // the snapshot first: what comes between is told, too, and known then
       const [[snapshot], rows] = (await ask(this.#options.pool, since === null ? [now] : [now, missed])) as [
         TextRow[],
         TextRow[]?,
       ];
-      if (snapshot?.[1] === null) throw notInstalled();
+      if (snapshot?.[2] === null) throw notInstalled();
       await this.#reading;
-      for (const [id, sender, content] of rows ?? []) this.#take(id ?? '', sender ?? '', content ?? '');
-      this.#heard = snapshot?.[0] ?? null;
+      for (const [name, sender, content] of rows ?? []) this.#take(name ?? '', sender ?? '', content ?? '');
+      this.#heard = momentOf(snapshot);
       this.#heardAt = Date.now();
       this.#mark = null;
     } catch (error) {
@@ -223,7 +241,7 @@ class RelayBus implements Bus {
     this.#marks += 1;
     const mark: Mark = {
       text: `mark ${this.#options.node} ${this.#marks}`,
-      snapshot: null,
+      moment: null,
       isBack: false,
       seen: new Set(),
     };
@@ -231,10 +249,10 @@ class RelayBus implements Bus {
     this.#mark = mark;
     try {
       const [rows] = await ask(this.#options.pool, [
-        { text: 'select pg_current_snapshot()' },
+        { text: NOW },
         { text: 'select pg_notify($1, $2)', values: [CHANNEL, mark.text] },
       ]);
-      mark.snapshot = rows?.[0]?.[0] ?? null;
+      mark.moment = momentOf(rows?.[0]);
     } catch (error) {
       this.#options.observe({ kind: 'relay failed', error });
       this.#schedule();
@@ -251,9 +269,9 @@ class RelayBus implements Bus {
   /** All that came before the mark has been heard. */
   #reach(mark: Mark): void {
     mark.isBack = true;
-    if (this.#mark !== mark || mark.snapshot === null) return;
+    if (this.#mark !== mark || mark.moment === null) return;
     this.#mark = null;
-    this.#heard = mark.snapshot;
+    this.#heard = mark.moment;
     this.#heardAt = Date.now();
     this.#seen = mark.seen;
     this.#schedule();
@@ -273,13 +291,13 @@ class RelayBus implements Bus {
       this.#reach(mark);
       return;
     }
-    const [, id, sender, content] = /^(\d+) (\S+)(?: (.*))?$/s.exec(payload) ?? [];
+    const [, name, sender, content] = /^(\S{36}) (\S+)(?: (.*))?$/s.exec(payload) ?? [];
     // whoever logs in to the database can notify
-    if (id === undefined || sender === undefined) return;
-    if (sender === this.#options.node) this.#remember(id);
-    else if (content === undefined) this.#inOrder(() => this.#readLong(id, sender));
-    else if (this.#unread > 0) this.#inOrder(() => this.#take(id, sender, content));
-    else this.#take(id, sender, content);
+    if (name === undefined || sender === undefined) return;
+    if (sender === this.#options.node) this.#remember(name);
+    else if (content === undefined) this.#inOrder(() => this.#readLong(name, sender));
+    else if (this.#unread > 0) this.#inOrder(() => this.#take(name, sender, content));
+    else this.#take(name, sender, content);
   }
 
   #inOrder(work: () => void | Promise<void>): void {
@@ -289,26 +307,26 @@ class RelayBus implements Bus {
     });
   }
 
-  async #readLong(id: string, sender: string): Promise<void> {
+  async #readLong(name: string, sender: string): Promise<void> {
     try {
-      const text = 'select id, content from realtime.relayed($1::bigint[])';
-      const [rows] = await ask(this.#options.pool, [{ text, values: [[id]] }]);
+      const text = 'select name, content from realtime.relayed($1::uuid[])';
+      const [rows] = await ask(this.#options.pool, [{ text, values: [[name]] }]);
       const content = rows?.[0]?.[1];
-      if (typeof content === 'string') this.#take(id, sender, content);
+      if (typeof content === 'string') this.#take(name, sender, content);
     } catch (error) {
       this.#options.observe({ kind: 'relay failed', error });
     }
   }
 
-  #remember(id: string): boolean {
-    if (this.#seen.has(id)) return false;
-    this.#seen.add(id);
-    this.#mark?.seen.add(id);
+  #remember(name: string): boolean {
+    if (this.#seen.has(name)) return false;
+    this.#seen.add(name);
+    this.#mark?.seen.add(name);
     return true;
   }
 
-  #take(id: string, sender: string, content: string): void {
-    if (!this.#remember(id) || sender === this.#options.node) return;
+  #take(name: string, sender: string, content: string): void {
+    if (!this.#remember(name) || sender === this.#options.node) return;
     let value: unknown;
     try {
       value = JSON.parse(content);

@@ -72,6 +72,7 @@ export function createChannels({ prefix, rest, feed, requestId }: ChannelsOption
   const prune = async (): Promise<void> => {
     const values = [`${rest.settings().config.realtimeKeepMessages} seconds`];
     try {
+      await ask(pool, [{ text: 'select realtime.prune_relay()' }]);
       await ask(pool, [{ text: 'select realtime.prune_messages($1)', values }]);
     } catch (error) {
       observe({ kind: 'relay failed', error });

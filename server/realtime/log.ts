@@ -43,8 +43,14 @@ export interface LogReading {
   readonly isCompleteSince: (since: Position) => boolean;
 }
 
-/** What the transaction sees, and how far the log has been cut off. */
-export const POSITION: Question = { text: 'select pg_current_snapshot(), realtime.removed_up_to()' };
+/**
+ * What the transaction sees, how far the log has been cut off, and since when statistics are collected: a crash, after
+ * which transactions may get numbers again that were seen before it (of those whose commit was not on disk yet), loses
+ * the statistics, and an orderly end keeps them.
+ */
+export const POSITION: Question = {
+  text: 'select pg_current_snapshot(), realtime.removed_up_to(), (select stats_reset from pg_stat_bgwriter)',
+};
 
 /** The question whose answer `readLog` takes, together with that of `POSITION`. */
 export const changesSince = ({ since, relations, images, most }: LogQuestion): Question => ({
@@ -75,7 +81,7 @@ function changeOf([transaction, relation, operation, key, row, old, at]: TextRow
 export function readPosition([row]: readonly TextRow[]): Position {
   const position = parsePosition(row?.[0] ?? '');
   if (position === null) throw new Error(`pg_current_snapshot() is ${row?.[0]}`);
-  return position;
+  return { ...position, epoch: row?.[2] ?? '' };
 }
 
 /** Decodes the answers to `POSITION` and `changesSince`. */
@@ -92,6 +98,7 @@ export function readLog(
     changes: isTooMuch ? [] : rows.map(changeOf),
     isCompleteSince: (since) =>
       !isTooMuch &&
+      (since.epoch === undefined || since.epoch === position.epoch) &&
       // a later one than the database knows was given by another one, or before it was restored
       since.xmax <= position.xmax &&
       (removed === null || BigInt(removed) < since.xmin),

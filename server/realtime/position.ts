@@ -10,6 +10,8 @@ export interface Position {
   readonly xmax: bigint;
   /** Ascending. */
   readonly running: readonly bigint[];
+  /** When the server last came back from a crash, as far as the position knows: transactions are counted anew then. */
+  readonly epoch?: string;
 }
 
 /** `xid8` has 64 bits. */

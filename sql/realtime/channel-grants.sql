@@ -2,9 +2,10 @@
 -- policies of realtime.messages, which need the privileges below to be asked at all.
 grant usage on schema realtime to authenticator;
 grant execute on function
-  realtime.publish(uuid, text[]), realtime.relayed(bigint[]), realtime.relayed_since(pg_snapshot),
+  realtime.publish(uuid, text[]), realtime.relayed(uuid[]), realtime.relayed_since(pg_snapshot, timestamptz),
   realtime.beat(uuid, interval), realtime.present(uuid, bigint[], text[], boolean[], text[], text[], text[], text[]), realtime.depart(uuid),
-  realtime.present_in(text[], boolean[]), realtime.probe(text, uuid, uuid), realtime.prune_messages(interval)
+  realtime.present_in(text[], boolean[]), realtime.probe(text, uuid, uuid), realtime.prune_relay(),
+  realtime.prune_messages(interval)
 to authenticator;
 do $$
 declare

@@ -10,13 +10,17 @@
 
 create unlogged table if not exists realtime.relay (
   id           bigint generated always as identity primary key,
+  name         uuid not null default gen_random_uuid(),
   transaction  xid8 not null default pg_current_xact_id(),
   sender       uuid,
   content      text not null,
   at           timestamptz not null default clock_timestamp()
 );
 create index if not exists relay_at on realtime.relay (at);
+create index if not exists relay_name on realtime.relay (name);
 comment on table realtime.relay is 'Messages between the processes of Aura, for some minutes.';
+comment on column realtime.relay.id is 'In the order of the sender''s messages; begins anew after a crash.';
+comment on column realtime.relay.name is 'Another one for each message, for ever.';
 comment on column realtime.relay.sender is 'The process that needs no telling; null = all are told.';
 
 create unlogged table if not exists realtime.nodes (
@@ -43,27 +47,32 @@ create or replace function realtime.publish(sender uuid, contents text[]) return
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   with kept as (
     insert into realtime.relay (sender, content) select publish.sender, unnest(contents)
-    returning id, relay.sender, content
+    returning id, name, relay.sender, content
   )
   select count(pg_notify(
     'aura_relay',
-    concat_ws(' ', id, coalesce(kept.sender::text, '-'), case when octet_length(content) <= 7900 then content end)
+    concat_ws(
+      ' ', name, coalesce(kept.sender::text, '-'), case when octet_length(content) <= 7850 then content end
+    )
   ))
   from kept
 $$;
 
 -- What was too long for a notification.
-create or replace function realtime.relayed(ids bigint[]) returns table (id bigint, content text)
+create or replace function realtime.relayed(names uuid[]) returns table (name uuid, content text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select relay.id, relay.content from realtime.relay where relay.id = any (ids) order by relay.id
+  select relay.name, relay.content from realtime.relay where relay.name = any (names) order by relay.id
 $$;
 
--- What nobody heard: visible now, and not in that snapshot.
-create or replace function realtime.relayed_since(since pg_snapshot) returns table (id bigint, sender uuid, content text)
+-- What nobody may have heard: visible now, and not in that snapshot; or told since then, for after a crash
+-- transactions may have numbers that were seen before.
+create or replace function realtime.relayed_since(since pg_snapshot, told timestamptz)
+returns table (name uuid, sender uuid, content text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select relay.id, relay.sender, relay.content
+  select relay.name, relay.sender, relay.content
   from realtime.relay
-  where relay.transaction >= pg_snapshot_xmin(since) and not pg_visible_in_snapshot(relay.transaction, since)
+  where (relay.transaction >= pg_snapshot_xmin(since) and not pg_visible_in_snapshot(relay.transaction, since))
+    or relay.at >= told
   order by relay.id
 $$;
 
@@ -99,7 +108,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
   select from told, nodes
 $$;
 
--- A process's regular sign of life. Who has given none for a while is taken for dead, and old messages are removed.
+-- A process's regular sign of life. Who has given none for a while is taken for dead.
 create or replace function realtime.beat(node uuid, patience interval) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -111,11 +120,6 @@ begin
   if dead <> '{}' then
     perform realtime.bury(dead);
   end if;
-  delete from realtime.relay
-  where id = any (array(
-    select id from realtime.relay where at < clock_timestamp() - interval '5 minutes' limit 10000
-    for update skip locked
-  ));
   return is_new;
 end
 $$;
@@ -195,6 +199,15 @@ begin
 end
 $$;
 
+-- Removes messages that everybody has heard long ago.
+create or replace function realtime.prune_relay() returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  delete from realtime.relay
+  where id = any (array(
+    select id from realtime.relay where at < clock_timestamp() - interval '5 minutes' for update skip locked
+  ))
+$$;
+
 -- Removes old messages, where that is not the matter of somebody who keeps them by day.
 create or replace function realtime.prune_messages(keep_for interval) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -210,10 +223,10 @@ $$;
 
 revoke all on table realtime.relay, realtime.nodes, realtime.presences from public;
 revoke all on function
-  realtime.publish(uuid, text[]), realtime.relayed(bigint[]), realtime.relayed_since(pg_snapshot),
+  realtime.publish(uuid, text[]), realtime.relayed(uuid[]), realtime.relayed_since(pg_snapshot, timestamptz),
   realtime.greet(uuid), realtime.bury(uuid[]), realtime.beat(uuid, interval), realtime.present(uuid, bigint[], text[], boolean[], text[], text[], text[], text[]),
   realtime.depart(uuid), realtime.present_in(text[], boolean[]), realtime.relay_messages(),
-  realtime.probe(text, uuid, uuid), realtime.prune_messages(interval)
+  realtime.probe(text, uuid, uuid), realtime.prune_relay(), realtime.prune_messages(interval)
 from public;
 
 grant create on schema realtime to aura_realtime;
@@ -221,8 +234,8 @@ alter table realtime.relay owner to aura_realtime;
 alter table realtime.nodes owner to aura_realtime;
 alter table realtime.presences owner to aura_realtime;
 alter function realtime.publish(uuid, text[]) owner to aura_realtime;
-alter function realtime.relayed(bigint[]) owner to aura_realtime;
-alter function realtime.relayed_since(pg_snapshot) owner to aura_realtime;
+alter function realtime.relayed(uuid[]) owner to aura_realtime;
+alter function realtime.relayed_since(pg_snapshot, timestamptz) owner to aura_realtime;
 alter function realtime.greet(uuid) owner to aura_realtime;
 alter function realtime.bury(uuid[]) owner to aura_realtime;
 alter function realtime.beat(uuid, interval) owner to aura_realtime;
@@ -230,6 +243,7 @@ alter function realtime.present(uuid, bigint[], text[], boolean[], text[], text[
 alter function realtime.depart(uuid) owner to aura_realtime;
 alter function realtime.present_in(text[], boolean[]) owner to aura_realtime;
 alter function realtime.relay_messages() owner to aura_realtime;
+alter function realtime.prune_relay() owner to aura_realtime;
 revoke create on schema realtime from aura_realtime;
 
 -- What sees messages belongs to whom they belong to, since Row-Level Security binds everybody else.

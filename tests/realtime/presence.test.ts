@@ -103,15 +103,21 @@ test('several members of one key are several', async () => {
   await watcher.until(() => known(watcher, topic)['ann']?.length === 1);
 });
 
-test('who does not ask for presence is seen, and sees nobody', async () => {
+test('who does not ask for presence is seen, and hears of others from when it is', async () => {
   const topic = 'realtime:blind';
   const [blind, watcher] = await Promise.all([connect(one), connect(one, { version: '1.0.0' })]);
-  await watcher.join(topic, config());
+  await watcher.join(topic, config('watcher'));
   await blind.join(topic, { presence: { enabled: false, key: 'blind' } });
-  await track(blind, topic);
-  await sees(watcher, topic, 'blind');
+  await track(watcher, topic, { x: 1 });
   await aMoment();
   expect(blind.heard.every(({ event }) => event === 'phx_reply')).toBe(true);
+  await track(blind, topic);
+  await sees(watcher, topic, 'blind', 'watcher');
+  await track(watcher, topic, { x: 2 });
+  await blind.until(
+    ({ event, payload }) => event === 'presence_diff' && payload.joins.watcher?.metas[0].x === 2,
+  );
+  expect(blind.heard.some(({ event }) => event === 'presence_state')).toBe(false);
 });
 
 test('without a key each member has one of its own', async () => {

@@ -143,11 +143,13 @@ describe('messages', () => {
     await client.join(TOPIC, { broadcast: { self: true } });
     await client.join(TOPIC, { broadcast: { self: true } });
     expect(await client.until(({ event }) => event === 'phx_close')).toMatchObject({ joinRef: '1' });
-    // what was sent under the first is not taken for the second
-    client.send(['1', '9', TOPIC, 'broadcast', shout('old')]);
-    client.send(['2', '10', TOPIC, 'broadcast', shout('new')]);
+    // a leave of the first is not one of the second, and other messages are not held to their join
+    client.send(['1', '9', TOPIC, 'phx_leave', {}]);
+    client.send(['1', '10', TOPIC, 'broadcast', shout('old')]);
+    client.send([null, '11', TOPIC, 'broadcast', shout('new')]);
     await client.until(({ payload }) => payload.payload === 'new');
-    expect(client.heard.filter(({ event }) => event === 'broadcast')).toHaveLength(1);
+    expect(client.heard.filter(({ event }) => event === 'broadcast')).toHaveLength(2);
+    expect(client.heard.filter(({ event }) => event === 'phx_close')).toHaveLength(1);
   });
 
   test('a leave before the join is answered wins', async () => {
@@ -354,6 +356,30 @@ test('where channels are switched off the path is REST, which knows it not', asy
     expect((await upgrade('/realtime/v1/websocket', {}, off)).status).toBe(404);
   } finally {
     await off.close();
+  }
+});
+
+test('where the rules change nobody stays, and other settings leave connections alone', async () => {
+  const own = await createDatabase(INSTALL);
+  const server = await startApi(own);
+  const set = (name: string, value: string) =>
+    own.query(`
+      do $$ begin
+        execute format('alter role authenticator in database %I set aura.${name} = %L', current_database(), '${value}');
+      end $$;
+      notify pgrst, 'reload config'`);
+  try {
+    const client = await connect(server);
+    await client.join(TOPIC);
+    await set('openapi_mode', 'disabled');
+    await aMoment(1500);
+    expect(client.socket.readyState).toBe(WebSocket.OPEN);
+    await set('realtime_private_only', 'true');
+    expect((await client.closed).code).toBe(1012);
+    expect(await (await connect(server)).join(TOPIC)).toMatchObject({ status: 'error' });
+  } finally {
+    await server.close();
+    await own.close();
   }
 });
 

@@ -16,7 +16,7 @@ import type { ChannelContext } from './context.ts';
 import { Inbox } from './inbox.ts';
 import { type Join, parseJoin } from './join.ts';
 import { type ClientMessage, isStorable } from './protocol.ts';
-import { isPassing, Refusal, reasonFor, sentenceOf } from './refusal.ts';
+import { expiryOf, isPassing, Refusal, reasonFor, sentenceOf, tokenRefusal } from './refusal.ts';
 import { Sender } from './sender.ts';
 import { type Carrier, NOTHING, Voice } from './voice.ts';
 
@@ -41,6 +41,8 @@ interface Entered {
   readonly replayed: readonly Replayed[];
 }
 
+/** What keys begin with that are no tokens, as Supabase makes them. */
+const OPAQUE_KEY = 'sb_';
 const ALL: Access = { broadcast: true, presence: true };
 /** Messages of the client that wait for PostgreSQL. */
 const MOST_TASKS = 1000;
@@ -60,6 +62,7 @@ export class Channel implements Member, Watching {
   #identity: Identity;
   #access: Access = ALL;
   #wantsPresence = false;
+  #watchesPresence = false;
   #sender: Sender | null = null;
   #subscription: Subscription | null = null;
   /** What it follows has ended before the join was answered. */
@@ -132,7 +135,7 @@ export class Channel implements Member, Watching {
 
   /** The token has ended. */
   end(): void {
-    this.#shutDown('Token has expired');
+    this.#shutDown(expiryOf(this.#identity.claims['exp']));
   }
 
   /** Says that something is lost; clients join again. */
@@ -154,24 +157,21 @@ export class Channel implements Member, Watching {
 
   /** Everything that a join asks for; null = it was left meanwhile. */
   async #enter(message: ClientMessage): Promise<Entered | null> {
-    const { bus, hub, presence, authorizer } = this.#context;
+    const { bus, hub, authorizer } = this.#context;
     const join = this.#parse(message);
     this.#place = { topic: this.topic, private: join.private };
     this.#wantsPresence = join.presence;
-    await this.#identify(join.token);
+    await this.#identifyToJoin(join.token);
     await bus.ready();
     if (join.private) this.#access = await this.#authorize();
     if (this.#isOver()) return null;
     hub.add(keyOf(this.#place), this);
     this.#sender = this.#senderFor(join);
     const isPresence = join.presence && this.#access.presence;
-    if (isPresence) await presence.watch(this.#place, this);
+    if (isPresence) await this.#watchPresence();
     if (join.bindings.length > 0 && !this.#isOver()) await this.#follow(join);
     const kept = join.replay === null ? [] : await authorizer.replay(this.#identity, this.topic, join.replay);
-    if (this.#isOver()) {
-      presence.unwatch(this.#place, this);
-      return null;
-    }
+    if (this.#isOver()) return null;
     if (this.#failure !== null) throw this.#failure;
     const replayed = kept.map((one) => ({ ...one, ...this.#place, whole: null, replayed: true }));
     return { join, isPresence, replayed };
@@ -184,7 +184,7 @@ export class Channel implements Member, Watching {
       throw new Refusal('InvalidJoinPayload: config.presence.key: NUL, or half a character');
     }
     if (!join.private && this.#context.rest.settings().config.realtimePrivateOnly) {
-      throw new Refusal('PrivateOnly: Only private channels are served');
+      throw new Refusal('PrivateOnly: This project only allows private channels');
     }
     if (join.replay !== null && !join.private) {
       throw new Refusal('UnableToReplayMessages: Replay is not allowed for public channels');
@@ -202,6 +202,8 @@ export class Channel implements Member, Watching {
       member: this.#member,
       self: this,
       takesMessage: () => this.#owner.takesMessage(),
+      // who says something of itself hears of the others from then on
+      appears: () => this.#watchPresence(),
     };
     return new Sender(speaker, this.#identity);
   }
@@ -224,12 +226,25 @@ export class Channel implements Member, Watching {
 
   /** Who the member is, by this token, or by the connection's key. */
   async #identify(token: string | null): Promise<void> {
-    if (token !== null) {
+    // a key that is no token is that of the connection
+    if (token !== null && !token.startsWith(OPAQUE_KEY)) {
       const { authenticate } = this.#context.rest.settings();
-      this.#identity = await authenticate({ authorization: `Bearer ${token}` });
+      try {
+        this.#identity = await authenticate({ authorization: `Bearer ${token}` });
+      } catch (error) {
+        throw tokenRefusal(error, token);
+      }
     }
     this.#token = token;
     if (!this.#isOver()) this.#context.deadlines.set(this, endOf(this.#identity.claims));
+  }
+
+  async #identifyToJoin(token: string | null): Promise<void> {
+    try {
+      await this.#identify(token);
+    } catch (error) {
+      throw error instanceof Refusal ? new Refusal(`InvalidJWTToken: ${error.message}`) : error;
+    }
   }
 
   async #authorize(): Promise<Access> {
@@ -238,6 +253,13 @@ export class Channel implements Member, Watching {
     throw new Refusal(
       `Unauthorized: You do not have permissions to read from this Channel topic: ${this.topic}`,
     );
+  }
+
+  async #watchPresence(): Promise<void> {
+    if (this.#watchesPresence || !this.#access.presence) return;
+    this.#watchesPresence = true;
+    await this.#context.presence.watch(this.#place, this);
+    if (this.#isOver()) this.#context.presence.unwatch(this.#place, this);
   }
 
   async #follow({ bindings }: Join): Promise<void> {
@@ -272,7 +294,7 @@ export class Channel implements Member, Watching {
   /** A new token: what it may do is asked anew. */
   async #refresh({ payload }: ClientMessage): Promise<void> {
     const token = payload['access_token'];
-    if (typeof token !== 'string' || token === this.#token) return;
+    if (typeof token !== 'string' || token === this.#token || token.startsWith(OPAQUE_KEY)) return;
     const { claimsText } = this.#identity;
     await this.#identify(token);
     if (this.#place.private) {

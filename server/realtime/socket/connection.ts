@@ -225,7 +225,9 @@ export class Connection implements ChannelOwner {
       return;
     }
     const channel = this.#channels?.get(topic.slice(TOPIC.length));
-    if (channel && topic.startsWith(TOPIC) && (joinRef === null || joinRef === channel.joinRef)) {
+    // as in Phoenix, only a leave is held to its join
+    const isOwn = event !== 'phx_leave' || joinRef === null || joinRef === channel?.joinRef;
+    if (channel && topic.startsWith(TOPIC) && isOwn) {
       channel.receive(message);
     } else if (event === 'phx_leave') {
       // it has left already

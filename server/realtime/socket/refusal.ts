@@ -15,6 +15,21 @@ export function sentenceOf({ code, message, details, hint }: ApiError): string {
   return `${code}: ${[message, ...more].join('. ')}`;
 }
 
+/** When a token has expired, as far as it says so itself: for people, nothing is decided by it. */
+export function expiryOf(exp: unknown): string {
+  const seconds = typeof exp === 'number' ? Math.floor(Date.now() / 1000 - exp) : 0;
+  return `Token has expired ${Math.max(seconds, 0)} seconds ago`;
+}
+
+/** A token that is refused, for what the protocol calls it. */
+export function tokenRefusal(error: unknown, token: string): unknown {
+  if (!(error instanceof ApiError) || error.code !== 'PGRST303' || error.message !== 'JWT expired')
+    return error;
+  const [, payload = ''] = token.split('.');
+  const claims: { readonly exp?: unknown } = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  return new Refusal(expiryOf(claims.exp));
+}
+
 /** The reason of an error; what nobody foresaw is observed, and told without details. */
 export function reasonFor(error: unknown, observe: Observe): string {
   if (error instanceof Refusal) return error.message;

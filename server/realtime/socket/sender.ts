@@ -27,6 +27,8 @@ export interface Speaker {
   readonly self: Member;
   /** Whether it may send one more message in this second. */
   readonly takesMessage: () => boolean;
+  /** It is about to be present. */
+  readonly appears: () => Promise<void>;
 }
 
 const sizeOf = ({ whole, payload }: Broadcast): number => Buffer.byteLength(whole ?? payload);
@@ -90,7 +92,7 @@ export class Sender {
 
   /** Takes what it says of itself, or refuses it. Rejects as `broadcastIfAllowed` does. */
   async presence(message: ClientMessage): Promise<void> {
-    const { voice, place, key, member, context, takesMessage } = this.#speaker;
+    const { voice, place, key, member, context, takesMessage, appears } = this.#speaker;
     const { presence, rest } = context;
     const { payload } = message;
     const event = String(payload['event']).toLowerCase();
@@ -111,6 +113,7 @@ export class Sender {
     } else if (!(await this.#askFor('presence'))) {
       voice.refuse(message, this.#mayNot());
     } else if (!this.#isOver) {
+      await appears();
       await presence.track(member, place, key, text);
       voice.answer(message, 'ok', NOTHING);
     }

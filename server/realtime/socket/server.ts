@@ -13,6 +13,7 @@ import { Connection } from './connection.ts';
 import type { ChannelContext } from './context.ts';
 import { Outbox } from './outbox.ts';
 import { parseVersion, type Version } from './protocol.ts';
+import { createRuleWatch } from './rules.ts';
 
 export interface SocketServer {
   /** Makes a WebSocket of a request. Resolves with the refusal where that may not be; never rejects. */
@@ -90,8 +91,15 @@ export function createSocketServer(context: ChannelContext): SocketServer {
   let looking: NodeJS.Timeout | null = null;
   let isClosed = false;
 
+  const haveRulesChanged = createRuleWatch(() => context.rest.settings());
+
   const look = (): void => {
     context.deadlines.look();
+    if (haveRulesChanged()) {
+      for (const connection of connections) {
+        connection.close(RESTARTING, 'The rules have changed: connect again');
+      }
+    }
     const { realtimeIdleTimeout } = context.rest.settings().config;
     const now = performance.now();
     for (const connection of connections) connection.checkIdle(now, realtimeIdleTimeout * 1000);
@@ -118,6 +126,8 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     // it may have been changed since
     websockets.options.maxPayload = context.rest.settings().config.realtimeMaxMessageSize + HEADER_BYTES;
     websockets.handleUpgrade(incoming, socket, head, (client) => {
+      // those of before nobody connected under
+      if (connections.size === 0) haveRulesChanged();
       const wires = { socket: client, wire: socket, outbox };
       const connection = new Connection(context, wires, version, identity);
       connections.add(connection);

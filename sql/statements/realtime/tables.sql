@@ -108,7 +108,9 @@ select json_build_object(
   -- the cluster, the database in it, and the log in that
   'database', concat_ws(
     ' ', (select system_identifier from pg_control_system()),
-    (select oid from pg_database where datname = current_database()), to_regclass('realtime.changes')::oid
+    (select oid from pg_database where datname = current_database()), to_regclass('realtime.changes')::oid,
+    -- another one after a crash (server/realtime/log.ts)
+    (select extract(epoch from stats_reset) from pg_stat_bgwriter)
   ),
   'readable', coalesce(has_schema_privilege(to_regnamespace('realtime'), 'usage'), false) and coalesce(
     has_function_privilege(to_regprocedure('realtime.changes_since(pg_snapshot, oid[], oid[])'), 'execute')
