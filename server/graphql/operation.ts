@@ -184,7 +184,12 @@ export function readOperation(
   const type = schema.getRootType(definition.operation);
   if (!type) {
     throw new DocumentError([
-      new GraphQLError(`There are no operations of the type ${definition.operation}.`, { nodes: definition }),
+      new GraphQLError(`There are no operations of the type ${definition.operation}.`, {
+        nodes: definition,
+        ...(definition.operation === OperationTypeNode.SUBSCRIPTION
+          ? { extensions: { hint: 'Subscriptions are an extension: graphql-extensions switches them on.' } }
+          : {}),
+      }),
     ]);
   }
   return {
