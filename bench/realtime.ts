@@ -38,8 +38,14 @@ const POLICIES = {
 const INSERT = (relation: string): string =>
   `insert into ${relation} (sent, note) values ((extract(epoch from clock_timestamp()) * 1e6)::bigint, 'a note of a few words')`;
 
+const SEND = `select realtime.send(
+  jsonb_build_object('sent', (extract(epoch from clock_timestamp()) * 1e6)::bigint, 'note', 'a note of a few words'),
+  'moment', 'bench', false
+)`;
+
 interface Case {
-  readonly kind: 'socket' | 'stream';
+  /** `broadcast`: what is told are messages that SQL sends. */
+  readonly kind: 'socket' | 'stream' | 'broadcast';
   readonly subscribers: number;
   readonly users: 'one' | 'distinct';
   readonly policy: keyof typeof POLICIES;
@@ -66,6 +72,8 @@ const CASES: readonly Case[] = [
   socket(1000, 'distinct', 'claims', 10),
   socket(1000, 'distinct', 'claims', 100),
   socket(10_000, 'one', 'claims', 1),
+  { ...socket(100, 'one', 'role', 100), kind: 'broadcast' },
+  { ...socket(1000, 'one', 'role', 100), kind: 'broadcast' },
   { ...socket(100, 'one', 'claims', 100), kind: 'stream' },
   { ...socket(1000, 'one', 'claims', 100), kind: 'stream' },
   { ...socket(1000, 'distinct', 'claims', 100), kind: 'stream' },
@@ -129,15 +137,15 @@ interface Bench {
 const sleep = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Writes at a rate for some seconds; gives how many rows. */
-async function write(admin: Connection, rate: number, seconds: number): Promise<number> {
+/** Runs a statement at a rate for some seconds; gives how often. */
+async function write(admin: Connection, statement: string, rate: number, seconds: number): Promise<number> {
   const began = performance.now();
   const most = rate * seconds;
   let written = 0;
   while (written < most) {
     const due = Math.min(most, Math.floor(((performance.now() - began) / 1000) * rate) + 1);
     if (written >= due) await sleep(1);
-    for (; written < due; written++) await admin.query(INSERT('moments'));
+    for (; written < due; written++) await admin.query(statement);
   }
   return written;
 }
@@ -163,12 +171,13 @@ async function measureCase({ cluster, server, meter, seconds }: Bench, one: Case
   const subscribers = new Subscribers(server.origin);
   try {
     const opened = await subscribers.ask<Opened>({ do: 'open', kind, count, tokens: tokens(users, count) });
-    await write(cluster.admin, Math.min(rate, 10), 1);
+    const statement = kind === 'broadcast' ? SEND : INSERT('moments');
+    await write(cluster.admin, statement, Math.min(rate, 10), 1);
     await sleep(1000);
     await subscribers.ask({ do: 'start' });
     const before = await meter.cpu();
     const began = performance.now();
-    const written = await write(cluster.admin, rate, seconds);
+    const written = await write(cluster.admin, statement, rate, seconds);
     const report = await settle(subscribers, written * count);
     const took = (performance.now() - began) / 1000;
     const after = await meter.cpu();
@@ -177,7 +186,8 @@ async function measureCase({ cluster, server, meter, seconds }: Bench, one: Case
     }
     const share = (side: 'server' | 'postgres'): string =>
       before && after ? `${whole((after[side] - before[side]) / took / 10_000)} %` : '-';
-    const name = `${whole(count)} ${kind}${count === 1 ? '' : 's'}, ${USERS[users]}, ${SEES[policy]}`;
+    const who = kind === 'broadcast' ? 'messages from SQL' : `${USERS[users]}, ${SEES[policy]}`;
+    const name = `${whole(count)} ${kind === 'stream' ? 'stream' : 'socket'}${count === 1 ? '' : 's'}, ${who}`;
     say(`${name}, ${rate}/s: p95 ${report.p95.toFixed(1)} ms`);
     return [
       name,
@@ -340,6 +350,6 @@ const main = async (): Promise<void> => {
 };
 
 /** Limits that this bench is not about. */
-const SETTINGS = {};
+const SETTINGS = { AURA_DB_MAX_ROWS: '100000', AURA_REALTIME_MAX_ROWS: '100000' };
 
 await main();

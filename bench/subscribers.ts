@@ -3,7 +3,7 @@
  * protocol, and Server-Sent Events. They are read without a library, since thousands of them are to take less time than
  * the server. Told what to do over standard input, a JSON object a line; what they saw goes out the same way.
  *
- *   {"do": "open", "kind": "socket" | "stream", "count": 100, "tokens": ["eyJ..."]}   → {"joined": 100, "seconds": 0.1}
+ *   {"do": "open", "kind": "socket" | "stream" | "broadcast", "count": 100, "tokens": ["eyJ..."]}   → {"joined": 100, "seconds": 0.1}
  *   {"do": "start"}                                                                   → {}
  *   {"do": "report"}        → {"received": 1000, "least": 10, "most": 10, "p50": 1, "p95": 2, "p99": 3}, milliseconds
  *   {"do": "close"}                                                                   → {}
@@ -20,7 +20,7 @@ const AT_ONCE = 64;
 /** What a change carries: the microsecond of the epoch at which its row was written. */
 const MARK = Buffer.from('"sent":');
 /** The mark, its number, and what must stand behind it in both protocols. */
-const LONGEST_MARK = 24;
+const LONGEST_MARK = 25;
 
 const now = (): number => performance.timeOrigin + performance.now();
 
@@ -36,6 +36,11 @@ const note = (milliseconds: number): void => {
   }
   latencies[samples++] = milliseconds;
 };
+
+/** A channel that follows a table, a live query, a channel that takes messages. */
+type Kind = 'socket' | 'stream' | 'broadcast';
+
+const CHANGES = [{ event: 'INSERT', schema: 'public', table: 'moments' }];
 
 /** One connection, as cheap as can be: what arrives is searched for marks. */
 class Subscriber {
@@ -73,7 +78,7 @@ class Subscriber {
   }
 
   /** Resolves when the server says that it is joined. */
-  join(kind: 'socket' | 'stream', token: string): Promise<void> {
+  join(kind: Kind, token: string): Promise<void> {
     const joined = new Promise<void>((resolve) => {
       this.#isJoined = resolve;
     });
@@ -97,7 +102,7 @@ class Subscriber {
         topic: 'realtime:bench',
         event: 'phx_join',
         payload: {
-          config: { postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'moments' }] },
+          config: { postgres_changes: kind === 'socket' ? CHANGES : [] },
           access_token: token,
         },
         ref: '1',
@@ -120,7 +125,8 @@ class Subscriber {
       // the number is whole when something stands behind it
       if (mark < 0 || mark + LONGEST_MARK > text.length) break;
       let sent = 0;
-      let digit = mark + MARK.length;
+      // jsonb has a space there
+      let digit = mark + MARK.length + (text[mark + MARK.length] === 0x20 ? 1 : 0);
       for (; (text[digit] ?? 0) >= 48 && (text[digit] ?? 0) <= 57; digit++)
         sent = sent * 10 + (text[digit] ?? 0) - 48;
       note(at - sent / 1000);
@@ -163,7 +169,7 @@ const HEARTBEAT = frame({ topic: 'phoenix', event: 'heartbeat', payload: {}, ref
 
 interface Order {
   readonly do: 'open' | 'start' | 'report' | 'close';
-  readonly kind?: 'socket' | 'stream';
+  readonly kind?: Kind;
   readonly count?: number;
   readonly tokens?: readonly string[];
 }

@@ -52,6 +52,7 @@ test.each(PAGES)('%s', async (page) => {
       paths: {
         '@aura/client': [join(ROOT, 'sdk/index.ts')],
         '@aura/client/react': [join(ROOT, 'sdk/react/hooks.ts')],
+        '@aura/client/react/channel': [join(ROOT, 'sdk/react/channel.ts')],
         '@aura/client/react/live': [join(ROOT, 'sdk/react/live.ts')],
         '@aura/client/server': [join(ROOT, 'sdk/server/with-user.ts')],
       },
