@@ -30,9 +30,9 @@ import { createReference } from './openapi/reference.ts';
 import { createDescriber } from './openapi/route.ts';
 import { createPreRequest } from './query/pre-request.ts';
 import { createSessionRenderer } from './query/session.ts';
-import { createChannels } from './realtime/channels.ts';
 import { createFeed, type Feed, type FeedOptions } from './realtime/feed.ts';
 import { createLive, type Live } from './realtime/live.ts';
+import { mountChannels } from './realtime/mount.ts';
 import { createServeLive } from './realtime/route.ts';
 import { createReloader, type Reloader } from './reload.ts';
 import { createCursors, cursorSecrets } from './request/cursor.ts';
@@ -167,7 +167,7 @@ const createServers = (
     ? createGraphqlServer(first.graphqlPrefix, context, loadDocuments(first.graphqlDocuments), feed)
     : null,
   channels: first.realtimeEnabled
-    ? createChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
+    ? mountChannels({ prefix: first.realtimePrefix, rest: context, feed, requestId: context.requestId })
     : null,
 });
 

@@ -113,16 +113,28 @@ function serveOrdinarily(server: Server, incoming: IncomingMessage, socket: Dupl
 }
 
 /** Leads requests that become other connections to whom they are for. */
-function listenForUpgrades(server: Server, { upgrades, accept }: Upgrade): void {
+function listenForUpgrades(
+  server: Server,
+  { upgrades, accept }: Upgrade,
+  onDefect: HttpServerOptions['onDefect'],
+): void {
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     // of a server that cannot be told beforehand which requests these are
     if (!upgrades(incoming)) {
       serveOrdinarily(server, incoming, socket);
       return;
     }
-    void accept(incoming, socket, head).then((refusal) => {
-      if (refusal !== null && socket.writable) socket.end(rawAnswer(refusal));
-    });
+    // whoever goes while it is decided, or does not wait for the refusal, must not end the process
+    socket.on('error', () => socket.destroy());
+    accept(incoming, socket, head).then(
+      (refusal) => {
+        if (refusal !== null && socket.writable) socket.end(rawAnswer(refusal));
+      },
+      (error: unknown) => {
+        onDefect(error);
+        socket.destroy();
+      },
+    );
   });
 }
 
@@ -163,7 +175,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
       void listener(incoming, outgoing);
     }
   });
-  if (upgrade) listenForUpgrades(server, upgrade);
+  if (upgrade) listenForUpgrades(server, upgrade, onDefect);
   // their size is bounded; beyond a number Node would leave headers out without a word
   server.maxHeadersCount = 0;
   const refused = new WeakSet<Duplex>();

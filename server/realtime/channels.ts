@@ -1,13 +1,11 @@
 /**
- * Channels, put together: the WebSocket and broadcasts by HTTP on one side, PostgreSQL on the other. Nothing of it is
- * awake before the first client comes.
+ * Channels, put together: the WebSocket and broadcasts by HTTP on one side, PostgreSQL on the other.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
-import type { Upgrade } from '../host/http-server.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import type { RestContext } from '../rest/context.ts';
 import { createAuthorizer } from './authorize.ts';
@@ -22,12 +20,10 @@ import type { ChannelContext } from './socket/context.ts';
 import { Deadlines } from './socket/deadlines.ts';
 import { createSocketServer } from './socket/server.ts';
 
-export interface Channels {
-  readonly owns: (target: string) => boolean;
+/** The channels of a process. */
+export interface ChannelServer {
   /** Answers a request that is not to become a WebSocket. */
   readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
-  /** Whether a request may become a WebSocket. */
-  readonly upgrades: Upgrade['upgrades'];
   /** Makes a WebSocket of a request; resolves with the refusal where that may not be. */
   readonly accept: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<ApiError | null>;
   /** Says goodbye to all connections. */
@@ -36,17 +32,16 @@ export interface Channels {
   readonly stop: () => Promise<void>;
 }
 
-const PRUNE_MS = 60_000;
-
 export interface ChannelsOptions {
-  readonly prefix: string;
   readonly rest: RestContext;
   readonly feed: Feed;
   readonly requestId: RequestId;
 }
 
+const PRUNE_MS = 60_000;
+
 /** Makes the channels of a process. */
-export function createChannels({ prefix, rest, feed, requestId }: ChannelsOptions): Channels {
+export function createChannels({ rest, feed, requestId }: ChannelsOptions): ChannelServer {
   const { pool, observe } = rest;
   const node = randomUUID();
   const hub = new Hub();
@@ -99,13 +94,10 @@ export function createChannels({ prefix, rest, feed, requestId }: ChannelsOption
     },
   };
   const sockets = createSocketServer(context);
-  const broadcasts = createBroadcastServer(prefix, context, requestId);
-  const path = `${prefix}/websocket`;
+  const broadcasts = createBroadcastServer(context, requestId);
 
   return {
-    owns: broadcasts.owns,
     serve: broadcasts.serve,
-    upgrades: ({ url = '' }) => url === path || url.startsWith(`${path}?`),
     accept: sockets.accept,
     close: sockets.close,
     stop: async () => {

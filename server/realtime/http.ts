@@ -160,18 +160,11 @@ interface Trace {
 
 /** Answers what is below the prefix. */
 export function createBroadcastServer(
-  prefix: string,
   context: ChannelContext,
   requestId: RequestId,
-): {
-  readonly owns: (target: string) => boolean;
-  readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
-} {
+): { readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> } {
   const recycle = (): void => undefined;
   return {
-    owns: (target) =>
-      target.startsWith(prefix) &&
-      (target.length === prefix.length || target[prefix.length] === '/' || target[prefix.length] === '?'),
     serve: async (incoming, outgoing) => {
       const started = performance.now();
       const { config } = context.rest.settings();

@@ -390,3 +390,25 @@ test('a server that stops says goodbye', async () => {
   await brief.close();
   expect(await client.closed).toEqual({ code: 1012, reason: 'The server is being stopped' });
 });
+
+test('who breaks off while it is decided whether they may connect harms nobody', async () => {
+  const fresh = await startApi(database);
+  try {
+    for (const path of ['/realtime/v1/websocket?vsn=1.0.0', '/graphql/v1']) {
+      const sockets = Array.from({ length: 20 }, () => fresh.socket());
+      for (const socket of sockets) {
+        socket.on('error', () => undefined);
+        const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+        socket.write(
+          `${head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+        );
+      }
+      await aMoment();
+      for (const socket of sockets) socket.resetAndDestroy();
+    }
+    const client = await connect(fresh);
+    expect(await client.join(TOPIC)).toMatchObject({ status: 'ok' });
+  } finally {
+    await fresh.close();
+  }
+});

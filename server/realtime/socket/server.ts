@@ -148,8 +148,6 @@ export function createSocketServer(context: ChannelContext): SocketServer {
   return {
     accept: async (incoming, socket, head) => {
       const started = performance.now();
-      const lost = (): void => void socket.destroy();
-      socket.on('error', lost);
       try {
         const { version, identity } = await check(
           context,
@@ -158,7 +156,6 @@ export function createSocketServer(context: ChannelContext): SocketServer {
         );
         server ??= load();
         const websockets = await server;
-        socket.off('error', lost);
         serve(websockets, [incoming, socket, head], version, identity);
         return null;
       } catch (error) {
