@@ -23,7 +23,7 @@ import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
 import { createLog } from './observe/log.ts';
-import { createMetrics } from './observe/metrics.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { fanOut, type Observe } from './observe/observation.ts';
 import { createRequestId, type RequestId } from './observe/request-id.ts';
 import { createReference } from './openapi/reference.ts';
@@ -217,19 +217,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   // before REST, which may have everything
   if (graphql) mountGraphql(api, first.graphqlPrefix, graphql);
   mountRest(api, first.restPrefix, rest);
-  const admin = createAdminRoutes(
-    {
-      live: isLive,
-      ready: () => readiness({ isLive, holder, reloader, pool }),
-      metrics,
-      config,
-      catalogJson: () => {
-        const catalog = holder.current();
-        return catalog && JSON.stringify(renderCatalog(catalog));
-      },
-    },
-    first.adminServerToken,
-  );
+  const admin = createAdmin({ isLive, holder, reloader, pool }, metrics, config);
   return {
     api,
     direct: owners.reduce(eitherOf),
@@ -270,6 +258,22 @@ interface Vitals {
   readonly holder: CatalogHolder;
   readonly reloader: Reloader;
   readonly pool: Pool;
+}
+
+/** The admin server's routes; its token is that of the start. */
+function createAdmin(vitals: Vitals, metrics: Metrics, config: () => Config): Hono {
+  const { isLive, holder } = vitals;
+  const sources = {
+    live: isLive,
+    ready: () => readiness(vitals),
+    metrics,
+    config,
+    catalogJson: () => {
+      const catalog = holder.current();
+      return catalog && JSON.stringify(renderCatalog(catalog));
+    },
+  };
+  return createAdminRoutes(sources, config().adminServerToken);
 }
 
 /**

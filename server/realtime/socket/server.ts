@@ -11,6 +11,7 @@ import { observationOf } from '../../rest/mount.ts';
 import { asApiError } from '../../rest/unforeseen.ts';
 import { Connection } from './connection.ts';
 import type { ChannelContext } from './context.ts';
+import { loadWebSocketServer, OpenSockets, RESTARTING } from './open-sockets.ts';
 import { Outbox } from './outbox.ts';
 import { parseVersion, type Version } from './protocol.ts';
 import { createRuleWatch } from './rules.ts';
@@ -26,10 +27,6 @@ export interface SocketServer {
 
 /** Room for the rest of a message beside its payload. */
 const HEADER_BYTES = 8192;
-const LOOK_MS = 1000;
-/** A service that restarts (RFC 6455, IANA's registry of close codes). */
-const RESTARTING = 1012;
-const CLOSE_MS = 1000;
 
 const only = (value: string | string[] | undefined): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
@@ -45,18 +42,12 @@ async function identify(
   return context.rest.settings().authenticate({ authorization, apikey });
 }
 
-function checkOrigin(origin: string | undefined, allowed: readonly string[]): void {
-  if (origin === undefined || allowed.length === 0 || allowed.includes(origin)) return;
-  throw apiError('AURA457', 'The origin may not connect', { details: `It is ${origin}.` });
-}
-
 /** What a request has to be to become a WebSocket. Rejects with ApiError. */
 async function check(
   context: ChannelContext,
   incoming: IncomingMessage,
-  hasRoom: (most: number) => boolean,
+  connections: OpenSockets<Connection>,
 ): Promise<{ version: Version; identity: Identity }> {
-  const { config } = context.rest.settings();
   const url = incoming.url ?? '';
   const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
   const version = parseVersion(query.get('vsn'));
@@ -65,10 +56,7 @@ async function check(
       hint: 'Connect with vsn=1.0.0 or vsn=2.0.0.',
     });
   }
-  checkOrigin(incoming.headers.origin, config.serverCorsAllowedOrigins);
-  if (!hasRoom(config.realtimeMaxConnections)) {
-    throw apiError('AURA452', 'Too many connections', { headers: { 'Retry-After': '5' } });
-  }
+  connections.check(incoming);
   return { version, identity: await identify(context, incoming, query) };
 }
 
@@ -85,37 +73,20 @@ function observeRefusal(
 
 /** Makes the server. `ws` is loaded when the first client comes. */
 export function createSocketServer(context: ChannelContext): SocketServer {
-  const connections = new Set<Connection>();
   const outbox = new Outbox();
   let server: Promise<WebSocketServer> | null = null;
-  let looking: NodeJS.Timeout | null = null;
-  let isClosed = false;
 
   const haveRulesChanged = createRuleWatch(() => context.rest.settings());
-
-  const look = (): void => {
-    context.deadlines.look();
-    if (haveRulesChanged()) {
+  const connections: OpenSockets<Connection> = new OpenSockets(
+    () => context.rest.settings().config,
+    () => {
+      context.deadlines.look();
+      if (!haveRulesChanged()) return;
       for (const connection of connections) {
         connection.close(RESTARTING, 'The rules have changed: connect again');
       }
-    }
-    const { realtimeIdleTimeout } = context.rest.settings().config;
-    const now = performance.now();
-    for (const connection of connections) connection.checkIdle(now, realtimeIdleTimeout * 1000);
-    if (connections.size > 0 || looking === null) return;
-    clearInterval(looking);
-    looking = null;
-  };
-
-  const load = async (): Promise<WebSocketServer> => {
-    const { WebSocketServer: Server } = await import('ws');
-    return new Server({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-    });
-  };
+    },
+  );
 
   const serve = (
     websockets: WebSocketServer,
@@ -141,7 +112,6 @@ export function createSocketServer(context: ChannelContext): SocketServer {
         connections.delete(connection);
         connection.ended(code);
       });
-      looking ??= setInterval(look, LOOK_MS).unref();
     });
   };
 
@@ -149,12 +119,8 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     accept: async (incoming, socket, head) => {
       const started = performance.now();
       try {
-        const { version, identity } = await check(
-          context,
-          incoming,
-          (most) => connections.size < most && !isClosed,
-        );
-        server ??= load();
+        const { version, identity } = await check(context, incoming, connections);
+        server ??= loadWebSocketServer({});
         const websockets = await server;
         serve(websockets, [incoming, socket, head], version, identity);
         return null;
@@ -167,16 +133,6 @@ export function createSocketServer(context: ChannelContext): SocketServer {
     failAll: (reason) => {
       for (const connection of connections) connection.failAll(reason);
     },
-    close: async () => {
-      isClosed = true;
-      for (const connection of connections) connection.close(RESTARTING, 'The server is being stopped');
-      const patience = performance.now() + CLOSE_MS;
-      while (connections.size > 0 && performance.now() < patience) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      for (const connection of connections) connection.terminate();
-      if (looking !== null) clearInterval(looking);
-      looking = null;
-    },
+    close: () => connections.close(),
   };
 }
