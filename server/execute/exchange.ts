@@ -9,6 +9,7 @@
 import type { Duplex } from 'node:stream';
 import { isReusing } from './socket.ts';
 import {
+  encodeValues,
   FrameReader,
   MessageWriter,
   parseAffected,
@@ -28,6 +29,8 @@ export interface Step {
   readonly formats: ResultFormats;
   /** Indexes of values that are sent in binary form. */
   readonly binary: ReadonlySet<number>;
+  /** The list of its values, all of them text, is used again and again. */
+  readonly repeats?: boolean;
   /** Runs it through a portal of its own, whose rows are taken as they come. */
   readonly portal?: Portal;
   /** It begins a transaction that the exchange may leave open. */
@@ -156,6 +159,18 @@ const PARAMETER_STATUS = code('S');
  * tables. A simple query, which needs no prepared statement: those may be what user code has done away with.
  */
 const CLEANING = 'reset role; reset all; discard temp';
+
+/** Values that repeat, as they go over the wire. */
+const encoded = new WeakMap<Step['values'], Buffer>();
+
+function encodedOf(values: Step['values']): Buffer {
+  let bytes = encoded.get(values);
+  if (bytes === undefined) {
+    bytes = encodeValues(values);
+    encoded.set(values, bytes);
+  }
+  return bytes;
+}
 
 /** Exchanges on one connection, one at a time. */
 export class Exchanger {
@@ -305,7 +320,8 @@ export class Exchanger {
     if (step.answers === 'columns') {
       this.#writer.describe(name);
     } else {
-      this.#writer.bind(name, step.values, step.formats, step.binary, portal?.name);
+      if (step.repeats === true) this.#writer.bindEncoded(name, encodedOf(step.values), step.formats);
+      else this.#writer.bind(name, step.values, step.formats, step.binary, portal?.name);
       this.#writer.execute(portal?.name, portal?.most);
       if (step.data) this.#writer.copy(step.data);
     }

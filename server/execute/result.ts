@@ -3,6 +3,7 @@
  */
 import type { ResultColumn } from '../query/statement.ts';
 import type { Row } from './exchange.ts';
+import type { ResultFormats } from './wire.ts';
 
 /** What a plan came to. */
 export interface ResultSet {
@@ -25,26 +26,61 @@ export interface ResultSet {
 
 const EMPTY = Buffer.alloc(0);
 
-const number = (value: Buffer | null): number | null => (value ? Number(value.toString('latin1')) : null);
+const number = (value: Buffer | null): number | null =>
+  value ? Number(value.toString('latin1')) : null;
 const text = (value: Buffer | null): string | null => (value ? value.toString() : null);
 const json = (value: Buffer | null): unknown => (value ? JSON.parse(value.toString()) : null);
 
+/** Where the columns of a statement's rows are, -1 = nowhere, and how they come. */
+interface Layout extends Readonly<Record<ResultColumn, number>> {
+  readonly formats: ResultFormats;
+}
+
+/** By the columns of a statement, which are asked for at every request. */
+const layouts = new WeakMap<readonly ResultColumn[], Layout>();
+
+function layoutOf(columns: readonly ResultColumn[]): Layout {
+  const known = layouts.get(columns);
+  if (known !== undefined) return known;
+  const at = (name: ResultColumn): number => columns.indexOf(name);
+  const layout = {
+    total: at('total'),
+    page: at('page'),
+    headers: at('headers'),
+    status: at('status'),
+    location: at('location'),
+    inserted: at('inserted'),
+    keys: at('keys'),
+    body: at('body'),
+    formats: {
+      columns: columns.length,
+      binary: columns.flatMap((called, index) => (called === 'body' ? [index] : [])),
+    },
+  };
+  layouts.set(columns, layout);
+  return layout;
+}
+
+/** How a statement's columns are asked for: bodies as bytes, the others as text. */
+export const formatsOf = (columns: readonly ResultColumn[]): ResultFormats => layoutOf(columns).formats;
+
+const NO_ROW: Row = [];
+
+const columnOf = (row: Row, at: number): Buffer | null => (at < 0 ? null : (row[at] ?? null));
+
 /** Decodes the one row of a statement. No row (a function that returns nothing) is an empty result. */
 export function decodeResult(rows: readonly Row[], columns: readonly ResultColumn[]): ResultSet {
-  const [row] = rows;
-  const column = (name: ResultColumn): Buffer | null => {
-    const index = columns.indexOf(name);
-    return row && index >= 0 ? (row[index] ?? null) : null;
-  };
+  const row = rows[0] ?? NO_ROW;
+  const at = layoutOf(columns);
   return {
-    total: number(column('total')),
-    page: number(column('page')) ?? 0,
-    headers: text(column('headers')),
-    status: text(column('status')),
-    location: json(column('location')) as ResultSet['location'],
-    inserted: number(column('inserted')),
-    keys: json(column('keys')) as ResultSet['keys'],
-    body: column('body') ?? EMPTY,
+    total: number(columnOf(row, at.total)),
+    page: number(columnOf(row, at.page)) ?? 0,
+    headers: text(columnOf(row, at.headers)),
+    status: text(columnOf(row, at.status)),
+    location: json(columnOf(row, at.location)) as ResultSet['location'],
+    inserted: number(columnOf(row, at.inserted)),
+    keys: json(columnOf(row, at.keys)) as ResultSet['keys'],
+    body: columnOf(row, at.body) ?? EMPTY,
   };
 }
 

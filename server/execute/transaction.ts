@@ -9,11 +9,11 @@ import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
-import type { ResultColumn, Statement, Statements } from '../query/statement.ts';
+import type { Statement, Statements } from '../query/statement.ts';
 import type { Departure } from './departure.ts';
 import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
-import { decodeEstimate, decodePlan, decodeResult, type ResultSet } from './result.ts';
+import { decodeEstimate, decodePlan, decodeResult, formatsOf, type ResultSet } from './result.ts';
 import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */
@@ -112,18 +112,12 @@ export function begin({ isolation, readOnly }: Pick<TransactionMode, 'isolation'
 export const ending = ({ rollback }: Pick<TransactionMode, 'rollback'>): readonly Step[] =>
   rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT];
 
-/** The columns that are read as bytes. */
-const bodiesOf = (columns: readonly ResultColumn[]): readonly number[] =>
-  columns.flatMap((called, index) => (called === 'body' ? [index] : []));
-
 function stepOf(task: Task, statement: Statement, name: string, values: readonly WireValue[]): Step {
   return {
     key: task.key === null || name === 'main' ? task.key : `${task.key} ${name}`,
     text: statement.text,
     values,
-    formats: statement.columns
-      ? { columns: statement.columns.length, binary: bodiesOf(statement.columns) }
-      : ALL_AS_TEXT,
+    formats: statement.columns ? formatsOf(statement.columns) : ALL_AS_TEXT,
     binary: name === 'main' ? task.binary : NO_BINARY,
   };
 }
@@ -142,17 +136,26 @@ export type Preliminaries = Pick<Task, 'session' | 'role' | 'preRequest' | 'key'
 
 /** What a task begins with. */
 export interface Prelude {
-  readonly steps: readonly Step[];
+  readonly steps: Step[];
   /** The call of the pre-request function that fails where it changes the role; -1 = none. */
   readonly guard: number;
   /** Names what is prepared behind it; null = nothing may be. */
   readonly key: string | null;
 }
 
+const sessionStep = ({ key, text, values, repeats }: SessionStatement): Step => ({
+  key,
+  text,
+  values,
+  formats: ALL_AS_TEXT,
+  binary: NO_BINARY,
+  repeats: repeats === true,
+});
+
 /** The session, and the call of the pre-request function. */
 export function preludeOf({ session, role, preRequest, key }: Preliminaries): Prelude {
   const steps: Step[] = [];
-  if (session !== null) steps.push({ ...session, formats: ALL_AS_TEXT, binary: NO_BINARY });
+  if (session !== null) steps.push(sessionStep(session));
   if (preRequest === null) return { steps, guard: -1, key };
   const guarded = !preRequest.changesRole();
   const text = guarded ? preRequest.guarded : preRequest.plain;
@@ -169,18 +172,16 @@ export function planTrip(
   after: readonly Step[],
   prepared: boolean,
 ): Trip {
-  const steps: Step[] = [...before];
   const { steps: prelude, guard, key } = preludeOf(task);
-  steps.push(...prelude);
   const kept: Task = key === task.key ? task : { ...task, key };
+  const { main: statement, estimate: estimating } = task.statements;
+  const steps = before.length === 0 ? prelude : [...before, ...prelude];
   if (task.looks) steps.push(...BEFORE_LOOK);
-  const main = steps.push(stepOf(kept, task.statements.main, 'main', task.values)) - 1;
+  const main = steps.push(stepOf(kept, statement, 'main', task.values)) - 1;
   let estimate: number | null = null;
-  if (task.statements.estimate) {
-    estimate = steps.push(stepOf(kept, task.statements.estimate, 'estimate', task.estimateValues)) - 1;
-  }
+  if (estimating) estimate = steps.push(stepOf(kept, estimating, 'estimate', task.estimateValues)) - 1;
   if (task.looks) steps.push(...AFTER_LOOK);
-  steps.push(...after);
+  for (const step of after) steps.push(step);
   return {
     steps: prepared ? steps : steps.map((step) => ({ ...step, key: null })),
     guard: guard < 0 ? guard : before.length + guard,

@@ -115,12 +115,32 @@ export class MessageWriter {
       this.#count(values.length);
       for (let index = 0; index < values.length; index++) this.#int16(binary.has(index) ? 1 : 0);
     }
+    this.values(values);
+    this.#formats(formats);
+    this.#finish(start);
+  }
+
+  /** Bind to the unnamed portal, with values as `encodeValues` gave them. */
+  bindEncoded(statement: string, values: Buffer, formats: ResultFormats): void {
+    const start = this.#begin('B');
+    this.#byte(0);
+    this.#cstring(statement);
+    this.#int16(0);
+    this.#reserve(values.length);
+    this.#end += values.copy(this.#buffer, this.#end);
+    this.#formats(formats);
+    this.#finish(start);
+  }
+
+  #formats({ columns, binary }: ResultFormats): void {
+    this.#int16(columns);
+    for (let column = 0; column < columns; column++) this.#int16(binary.includes(column) ? 1 : 0);
+  }
+
+  /** The part of Bind that has the values. */
+  values(values: readonly WireValue[]): void {
     this.#count(values.length);
     for (const value of values) this.#value(value);
-    this.#int16(formats.columns);
-    for (let column = 0; column < formats.columns; column++)
-      this.#int16(formats.binary.includes(column) ? 1 : 0);
-    this.#finish(start);
   }
 
   /** Execute a portal, ordinarily the unnamed one; `most` rows of it, 0 = all. */
@@ -182,6 +202,13 @@ export class MessageWriter {
     if (this.#buffer.length > LARGEST_KEPT) this.#buffer = Buffer.allocUnsafe(FIRST_SIZE);
     return bytes;
   }
+}
+
+/** Values of Bind that are sent again and again, encoded once. */
+export function encodeValues(values: readonly WireValue[]): Buffer {
+  const writer = new MessageWriter();
+  writer.values(values);
+  return Buffer.from(writer.take());
 }
 
 const HEADER = 5;

@@ -53,11 +53,9 @@ async function readScene(
   departure: Departure,
   trace: Trace,
 ): Promise<Scene> {
-  const { authorization, apikey } = incoming.headers as { authorization?: string; apikey?: string };
-  const identity = await settings.authenticate({
-    ...(authorization === undefined ? {} : { authorization }),
-    ...(apikey === undefined ? {} : { apikey }),
-  });
+  const identity = await settings.authenticate(
+    incoming.headers as { authorization?: string; apikey?: string },
+  );
   trace.role = identity.role;
   const catalog = context.catalog();
   if (!catalog) throw noCatalog();

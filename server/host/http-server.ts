@@ -2,7 +2,14 @@
  * An HTTP server for a fetch handler. What never reaches the handler, because it is no HTTP that can be read, is
  * refused here, with a body that says why like every other refusal.
  */
-import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
@@ -138,10 +145,38 @@ function listenForUpgrades(
   });
 }
 
+/** The last request of a connection. */
+interface LastRequest {
+  rawHeaders: readonly string[];
+  headers: IncomingHttpHeaders;
+  answer: ServerResponse;
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
+}
+
 /** Makes a server; it does not listen yet. */
 export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
   const { direct = null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
-  const answers = new WeakMap<Duplex, ServerResponse>();
+  const lastRequests = new WeakMap<Duplex, LastRequest>();
+  // clients send the same headers again and again: what was made of them stays with the object that holds them
+  const remember = (incoming: IncomingMessage, answer: ServerResponse): void => {
+    const { rawHeaders, socket } = incoming;
+    const last = lastRequests.get(socket);
+    if (last === undefined) {
+      lastRequests.set(socket, { rawHeaders, headers: incoming.headers, answer });
+    } else if (isSame(last.rawHeaders, rawHeaders)) {
+      incoming.headers = last.headers;
+      last.answer = answer;
+    } else {
+      last.rawHeaders = rawHeaders;
+      last.headers = incoming.headers;
+      last.answer = answer;
+    }
+  };
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
     hostname: 'localhost',
@@ -162,7 +197,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     }),
   };
   const server = createServer(serverOptions, (incoming, outgoing) => {
-    answers.set(incoming.socket, outgoing);
+    remember(incoming, outgoing);
     const wrong = wrongHead(incoming);
     if (wrong !== null) {
       refuse(outgoing, apiError('AURA010', NOT_HTTP, { details: wrong }));
@@ -182,7 +217,7 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
   server.on('clientError', (error, socket) => {
     // more of what was refused already
     if (refused.has(socket)) return;
-    const answer = answers.get(socket);
+    const answer = lastRequests.get(socket)?.answer;
     const isAnswering = answer?.headersSent === true && !answer.writableFinished;
     if (!socket.writable || isAnswering) {
       socket.destroy();

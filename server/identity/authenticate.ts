@@ -27,7 +27,7 @@ export function createAuthenticate(
   return (credentials) => {
     const byKey = identityOf(credentials);
     if (byKey !== null) return byKey;
-    const token = tokenOf(credentials);
+    const token = knownTokenOf(credentials);
     if (token === null) {
       if (anonymous === null) throw tokenRequired();
       return anonymous;
@@ -83,6 +83,18 @@ export function tokenOf({ authorization, apikey }: Credentials): string | null {
     return bearer === null ? null : (bearer[1] ?? '');
   }
   return apikey !== undefined && looksLikeJwt(apikey) ? apikey : null;
+}
+
+/** Tokens of headers that come again: a text is hashed once, however often it is looked for. */
+const tokens = new WeakMap<Credentials, string | null>();
+
+function knownTokenOf(credentials: Credentials): string | null {
+  let token = tokens.get(credentials);
+  if (token === undefined) {
+    token = tokenOf(credentials);
+    tokens.set(credentials, token);
+  }
+  return token;
 }
 
 /** Three parts, of which the first can be a JSON object: other keys than JWTs are somebody else's. */

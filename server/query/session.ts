@@ -34,6 +34,8 @@ export interface SessionStatement {
   readonly key: string;
   readonly text: string;
   readonly values: readonly string[];
+  /** The same object serves several requests. */
+  readonly repeats?: boolean;
 }
 
 /** A search path of these schemas. */
@@ -87,29 +89,38 @@ function textFor(roleSettings: number, settings: number, readOnly: boolean): str
   return compile(sql`select ${list(calls)}`).text;
 }
 
-/** A maker of session statements, which remembers the texts that it has made. */
+/** A maker of session statements, which remembers the texts that it has made, and the statements of sessions. */
 export function createSessionRenderer(): (session: Session) => SessionStatement {
   const texts = new Map<string, string>();
+  const statements = new WeakMap<Session, SessionStatement>();
   return (session) => {
-    const { roleSettings, settings, readOnly } = session;
-    const key = `session ${roleSettings.length} ${settings.length} ${readOnly ? 'read' : 'write'}`;
-    let text = texts.get(key);
-    if (text === undefined) {
-      text = textFor(roleSettings.length, settings.length, readOnly);
-      texts.set(key, text);
-    }
-    const values = [session.searchPath];
-    for (const [name, value] of roleSettings) values.push(name, value);
-    values.push(
-      String(session.statementTimeout),
-      session.role,
-      session.claims,
-      session.method,
-      session.path,
-      session.headers,
-      session.cookies,
-    );
-    for (const [name, value] of settings) values.push(name, value);
-    return { key, text, values };
+    const known = statements.get(session);
+    if (known?.repeats === true) return known;
+    const statement = known === undefined ? render(session, texts) : { ...known, repeats: true };
+    statements.set(session, statement);
+    return statement;
   };
+}
+
+function render(session: Session, texts: Map<string, string>): SessionStatement {
+  const { roleSettings, settings, readOnly } = session;
+  const key = `session ${roleSettings.length} ${settings.length} ${readOnly ? 'read' : 'write'}`;
+  let text = texts.get(key);
+  if (text === undefined) {
+    text = textFor(roleSettings.length, settings.length, readOnly);
+    texts.set(key, text);
+  }
+  const values = [session.searchPath];
+  for (const [name, value] of roleSettings) values.push(name, value);
+  values.push(
+    String(session.statementTimeout),
+    session.role,
+    session.claims,
+    session.method,
+    session.path,
+    session.headers,
+    session.cookies,
+  );
+  for (const [name, value] of settings) values.push(name, value);
+  return { key, text, values, repeats: false };
 }

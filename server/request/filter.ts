@@ -226,8 +226,21 @@ export interface SplitCondition {
 const OPERATOR =
   /^(?:not\.)?(?:(?:eq|gte?|lte?|i?like|i?match)(?:\((?:any|all)\))?|neq|c[sd]|ov|s[lr]|nx[rl]|adj|isdistinct|in|(?:fts|plfts|phfts|wfts)(?:\([\p{L}\d_ $]+\))?)\./u;
 
+/** The operators that are a word, with their dots. */
+const WORDS: ReadonlyMap<string, string> = new Map(
+  ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'in', 'cs', 'cd', 'ov'].map((word) => [
+    word,
+    `${word}.`,
+  ]),
+);
+const LONGEST_WORD = 5;
+
 /** The operator and the operand of a filter's value; null where it has none of the common forms. */
 export function splitOperator(text: string): SplitCondition | null {
+  const dot = text.indexOf('.');
+  // what nearly all filters are
+  const word = dot < 0 || dot > LONGEST_WORD ? undefined : WORDS.get(text.slice(0, dot));
+  if (word !== undefined) return { prefix: word, operand: text.slice(word.length) };
   const prefix = OPERATOR.exec(text)?.[0];
   return prefix === undefined ? null : { prefix, operand: text.slice(prefix.length) };
 }

@@ -34,9 +34,8 @@ export const header = (raw: RawRequest, name: string): string | undefined => {
   return decodeHeader(typeof value === 'object' ? value.join(', ') : value);
 };
 
-export function refuseNul(...texts: readonly string[]): void {
-  for (const text of texts) {
-    if (!text.includes('\0')) continue;
+export function refuseNul(first: string, second = ''): void {
+  if (first.includes('\0') || second.includes('\0')) {
     throw apiError('AURA104', 'The request contains a NUL character', {
       hint: 'PostgreSQL can store no NUL in text; remove it.',
     });

@@ -62,10 +62,10 @@ export function readShape(raw: RawRequest, options: RequestOptions, given: Body 
   const pairs = readPairs(raw.query);
   const asArguments = readsArguments(action);
   const slots: string[] = [];
-  const parts = [raw.method, raw.path, schema, profiled ? 'profiled' : ''];
-  for (const name of ['accept', 'content-type', 'prefer'] as const) parts.push(header(raw, name) ?? '\u0001');
   const range = rangeOf(raw, pairs);
-  parts.push(`${range.limit}${range.offset === 0 ? '' : '+'}`);
+  let key = `${raw.method}\0${raw.path}\0${schema}\0${profiled ? 'profiled' : ''}`;
+  for (const name of KEY_HEADERS) key += `\0${header(raw, name) ?? '\u0001'}`;
+  key += `\0${range.limit}${range.offset === 0 ? '' : '+'}`;
   let filters = 0;
   let cursorText: string | null = null;
   for (const pair of pairs) {
@@ -73,20 +73,24 @@ export function readShape(raw: RawRequest, options: RequestOptions, given: Body 
       cursorText ??= pair[1];
       continue;
     }
+    const [name, value] = pair;
     const { fixed, slot } = splitPair(pair, asArguments);
-    refuseNul(pair[0], pair[1]);
-    parts.push(pair[0], fixed, slot === null ? '' : '\u0001');
+    refuseNul(name, value);
+    key += `\0${name}\0${fixed}\0${slot === null ? '' : '\u0001'}`;
     if (slot !== null) slots.push(slot);
-    if (isFilter(pair[0]) && !namesKey(pair, action) && !setsEmbed(pair, action)) filters += 1;
+    if (isFilter(name) && !namesKey(pair, action) && !setsEmbed(pair, action)) filters += 1;
   }
   refuseTooMany(filters, options.dbMaxFilters);
   const body = given ?? readBody(raw, action, pairs, slots);
-  if (body) parts.push(JSON.stringify(body.payload));
+  if (body) key += `\0${JSON.stringify(body.payload)}`;
   const asked = pageOf(raw, action, pairs, cursorText, slots, options.cursors);
-  if (asked) parts.push(JSON.stringify(asked.page));
+  if (asked) key += `\0${JSON.stringify(asked.page)}`;
   const { page, cursor } = asked ?? NO_PAGE;
-  return { key: parts.join('\0'), slots, action, schema, profiled, pairs, range, page, cursor, body };
+  return { key, slots, action, schema, profiled, pairs, range, page, cursor, body };
 }
+
+/** Headers that a plan depends on. */
+const KEY_HEADERS = ['accept', 'content-type', 'prefer'] as const;
 
 const NO_PAGE = { page: null, cursor: null };
 

@@ -37,10 +37,10 @@ function makeTag(body: Buffer, { headers }: Answer): string {
 }
 
 /** The tag of a read's answer, with its quotes; null = it has none, since it is no representation. */
-export function tagOf(answer: Answer): string | null {
+export function tagOf(answer: Answer, own = ownTag(answer)): string | null {
   const { status, body } = answer;
   if ((status !== 200 && status !== 206) || body === null) return null;
-  return ownTag(answer) ?? makeTag(body, answer);
+  return own ?? makeTag(body, answer);
 }
 
 /** A tag of ours without its total: the rows alone. */
@@ -98,11 +98,12 @@ function notModified({ headers }: Answer, tag: string): Answer {
 export function withEntityTag(answer: Answer, preconditions: Preconditions | null, enabled: boolean): Answer {
   const ifMatch = preconditions?.ifMatch ?? null;
   if (!enabled && ifMatch === null) return answer;
-  const tag = tagOf(answer);
+  const own = ownTag(answer);
+  const tag = tagOf(answer, own);
   if (tag === null) return answer;
   if (ifMatch !== null && !includesRows(ifMatch, tag)) throw failed('If-Match', CHANGED);
   if (!enabled) return answer;
   const ifNoneMatch = preconditions?.ifNoneMatch ?? null;
   if (ifNoneMatch !== null && includes(ifNoneMatch, tag)) return notModified(answer, tag);
-  return ownTag(answer) === null ? { ...answer, headers: { ...answer.headers, ETag: tag } } : answer;
+  return own === null ? { ...answer, headers: { ...answer.headers, ETag: tag } } : answer;
 }

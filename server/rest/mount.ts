@@ -92,7 +92,7 @@ export function createRestServer(
     const sent = incoming.headers[trace?.toLowerCase() ?? 'x-request-id'];
     const id = context.requestId(typeof sent === 'string' ? sent : undefined);
     const departure = new Departure();
-    outgoing.once('close', () => {
+    outgoing.on('close', () => {
       if (!outgoing.writableFinished) departure.announce();
     });
     const { answer, role, sql, errorCode } = await serveRest(context, incoming, departure, id);

@@ -10,14 +10,14 @@ import { type Session, searchPathOf } from '../query/session.ts';
 import { decodeHeader } from '../request/header.ts';
 import type { RawRequest } from '../request/raw.ts';
 
-/** What a session depends on besides who asks. */
+/** What a session depends on besides who asks; one object for all requests that are alike. */
 export interface SessionPlan extends Pick<DatabasePlan, 'schema' | 'settings' | 'readOnly'> {
   readonly preferences: Pick<DatabasePlan['preferences'], 'timezone'>;
   /** Schemas that come on the search path behind `schema`. */
   readonly beside?: readonly string[];
 }
 
-/** Makes sessions under one configuration. */
+/** Makes sessions under one configuration: the same one for a request that comes again, with the same objects. */
 export type SessionOf = (
   identity: Identity,
   raw: Pick<RawRequest, 'method' | 'path' | 'headers'>,
@@ -25,6 +25,23 @@ export type SessionOf = (
 ) => Session;
 
 const NONE: readonly string[] = [];
+
+interface HeaderTexts {
+  readonly headers: string;
+  readonly cookies: string;
+}
+
+/** Headers as SQL sees them. A connection that sends the same ones again and again has one object for them. */
+const texts = new WeakMap<RawRequest['headers'], HeaderTexts>();
+
+function textsOf(headers: RawRequest['headers']): HeaderTexts {
+  let found = texts.get(headers);
+  if (found === undefined) {
+    found = { headers: headersText(headers), cookies: cookiesText(headers['cookie']) };
+    texts.set(headers, found);
+  }
+  return found;
+}
 
 function headersText(headers: RawRequest['headers']): string {
   const shown: Record<string, string> = {};
@@ -73,7 +90,7 @@ export function createSessionOf(
   );
   const timeoutOfAll = statementTimeout(config.dbStatementTimeout, null);
 
-  return (identity, raw, plan) => {
+  const make: SessionOf = (identity, raw, plan) => {
     const ofRole = byRole.get(identity.role);
     const limit = ofRole?.timeout ?? timeoutOfAll;
     const ofRoutine = plan.settings.find(([name]) => name === TIMEOUT)?.[1];
@@ -86,8 +103,7 @@ export function createSessionOf(
       claims: identity.claimsText,
       method: raw.method,
       path: raw.path,
-      headers: headersText(raw.headers),
-      cookies: cookiesText(raw.headers['cookie']),
+      ...textsOf(raw.headers),
       settings:
         timezone === null && plan.settings.length === 0
           ? config.appSettings
@@ -99,4 +115,27 @@ export function createSessionOf(
       readOnly: plan.readOnly,
     };
   };
+
+  const remembered = new WeakMap<RawRequest['headers'], Map<SessionPlan, Remembered>>();
+  return (identity, raw, plan) => {
+    let byPlan = remembered.get(raw.headers);
+    const known = byPlan?.get(plan);
+    if (known?.identity === identity && known.session.path === raw.path && known.session.method === raw.method)
+      return known.session;
+    const session = make(identity, raw, plan);
+    if (byPlan === undefined) {
+      byPlan = new Map();
+      remembered.set(raw.headers, byPlan);
+    } else if (byPlan.size === MOST_REMEMBERED) byPlan.clear();
+    byPlan.set(plan, { identity, session });
+    return session;
+  };
 }
+
+interface Remembered {
+  readonly identity: Identity;
+  readonly session: Session;
+}
+
+/** Sessions of requests with the same headers. */
+const MOST_REMEMBERED = 8;

@@ -9,7 +9,7 @@ import type { Executed, Task, TransactionMode } from '../execute/transaction.ts'
 import { planRequest } from '../plan/plan.ts';
 import type { DatabasePlan, InfoPlan } from '../plan/types.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
-import { canonicalQuery } from '../request/parameter.ts';
+import { type CanonicalQuery, canonicalQueryOf } from '../request/parameter.ts';
 import { parseRequest } from '../request/parse.ts';
 import type { Body } from '../request/payload.ts';
 import type { Preconditions } from '../request/precondition.ts';
@@ -138,6 +138,18 @@ export const unknownCost = ({ planned: { cost, statements } }: Ready): CostCheck
     ? { explain: statements.cost, check: cost.check }
     : null;
 
+/** By the plan, of which each has one shape. */
+const canonicalQueries = new WeakMap<DatabasePlan, CanonicalQuery>();
+
+function canonicalQuery(plan: DatabasePlan, { pairs, action }: RequestShape): CanonicalQuery {
+  let found = canonicalQueries.get(plan);
+  if (found === undefined) {
+    found = canonicalQueryOf(pairs, action);
+    canonicalQueries.set(plan, found);
+  }
+  return found;
+}
+
 /** The answer to what was run. Throws PGRST111 and 112 for settings that SQL set wrongly. */
 export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer {
   const { shape, planned, fill } = ready;
@@ -145,7 +157,7 @@ export function answerTo(scene: Scene, ready: Ready, executed: Executed): Answer
   const pairs = fill === null ? shape.pairs : shape.pairs.map(([key, value]) => [key, fill(value)] as const);
   const asked = {
     range: shape.range,
-    canonicalQuery: plan.kind === 'read' ? canonicalQuery(pairs) : '',
+    canonicalQuery: plan.kind === 'read' ? canonicalQuery(plan, shape)(pairs) : '',
     page: pageOf(scene, ready, pairs),
   };
   return respond(plan, planned.headers, asked, executed, scene.settings.config.clientErrorVerbosity);
