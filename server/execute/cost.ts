@@ -33,9 +33,9 @@ export async function runTaskWithinCost(
 }
 
 /** Runs the work as `runWork` does, after a look at its cost. Rejects with what the check throws, too. */
-export const runWithinCost = (pool: Pool, work: Work, cost: CostCheck): Promise<Executed> =>
-  runTransaction(pool, work, async ({ run }) => {
-    const executed = await runTaskWithinCost(run, work, cost);
-    work.verify?.(executed.result);
+export const runWithinCost = (pool: Pool, { task, mode, verify }: Work, cost: CostCheck): Promise<Executed> =>
+  runTransaction(pool, mode, async ({ run }) => {
+    const executed = await runTaskWithinCost(run, task, cost);
+    verify?.(executed.result);
     return executed;
   });

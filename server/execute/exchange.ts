@@ -110,6 +110,12 @@ export interface Outcome {
   readonly status: string;
 }
 
+interface PreparedStatement {
+  readonly name: string;
+  /** The greater, the later. */
+  lastUse: number;
+}
+
 interface Running {
   readonly steps: readonly Step[];
   /** Which steps use a statement that an earlier exchange prepared. */
@@ -178,8 +184,9 @@ export class Exchanger {
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
   readonly #reader: FrameReader;
-  /** Prepared statements by key, the least recently used first. */
-  readonly #prepared = new Map<string, string>();
+  readonly #prepared = new Map<string, PreparedStatement>();
+  /** Counts uses of prepared statements. */
+  #uses = 0;
   readonly #mostPrepared: number;
   /** Statements that the server shall close with the next exchange. */
   #unwanted: string[] = [];
@@ -306,16 +313,13 @@ export class Exchanger {
       return false;
     }
     const known = key === null ? undefined : this.#prepared.get(key);
-    let name = known ?? '';
-    if (key === null) {
-      this.#writer.parse('', step.text);
-    } else if (known === undefined) {
-      name = this.#makeName(key);
-      this.#writer.parse(name, step.text);
+    let name = '';
+    if (known !== undefined) {
+      name = known.name;
+      known.lastUse = ++this.#uses;
     } else {
-      // used again: to the end of the queue
-      this.#prepared.delete(key);
-      this.#prepared.set(key, known);
+      if (key !== null) name = this.#makeName(key);
+      this.#writer.parse(name, step.text);
     }
     if (step.answers === 'columns') {
       this.#writer.describe(name);
@@ -330,21 +334,31 @@ export class Exchanger {
 
   /** A name never used before on this connection, in the place of the least used one if there are too many. */
   #makeName(key: string): string {
-    for (const [oldest, name] of this.#prepared) {
-      if (this.#prepared.size < this.#mostPrepared) break;
-      this.#prepared.delete(oldest);
-      this.#closing.push(name);
-      this.#writer.close(name);
-    }
+    while (this.#prepared.size > 0 && this.#prepared.size >= this.#mostPrepared) this.#dropOldest();
     const name = `a${this.#serial++}`;
-    this.#prepared.set(key, name);
+    this.#prepared.set(key, { name, lastUse: ++this.#uses });
     return name;
+  }
+
+  /** Closes the least recently used statement. To look for it here is cheaper than to keep all in their order. */
+  #dropOldest(): void {
+    let oldest = '';
+    let least = Number.POSITIVE_INFINITY;
+    for (const [key, { lastUse }] of this.#prepared) {
+      if (lastUse >= least) continue;
+      least = lastUse;
+      oldest = key;
+    }
+    const name = this.#prepared.get(oldest)?.name ?? '';
+    this.#prepared.delete(oldest);
+    this.#closing.push(name);
+    this.#writer.close(name);
   }
 
   /** Forgets prepared statements, so that they are parsed anew at their next use. */
   forget(steps: readonly Step[]): void {
     for (const { key } of steps) {
-      const name = key === null ? undefined : this.#prepared.get(key);
+      const name = key === null ? undefined : this.#prepared.get(key)?.name;
       if (key === null || name === undefined) continue;
       this.#prepared.delete(key);
       this.#unwanted.push(name);

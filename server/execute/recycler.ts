@@ -5,7 +5,7 @@
 
 const KB = 1024;
 /** Smaller ones are cheap to make. */
-const SMALLEST = 64 * KB;
+export const LEAST_RECYCLED_BYTES = 64 * KB;
 /** Larger ones are rare, and too large to be kept. */
 const LARGEST = 4096 * KB;
 /** Kept between answers, in all. */
@@ -20,7 +20,7 @@ export class Recycler {
 
   /** A buffer with this many bytes of anything. */
   take(bytes: number): Buffer {
-    if (bytes < SMALLEST || bytes > LARGEST) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes < LEAST_RECYCLED_BYTES || bytes > LARGEST) return Buffer.allocUnsafeSlow(bytes);
     const size = 2 ** Math.ceil(Math.log2(bytes));
     const kept = this.#free.get(size)?.pop();
     if (kept !== undefined) this.#kept -= size;

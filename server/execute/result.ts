@@ -26,8 +26,7 @@ export interface ResultSet {
 
 const EMPTY = Buffer.alloc(0);
 
-const number = (value: Buffer | null): number | null =>
-  value ? Number(value.toString('latin1')) : null;
+const number = (value: Buffer | null): number | null => (value ? Number(value.toString('latin1')) : null);
 const text = (value: Buffer | null): string | null => (value ? value.toString() : null);
 const json = (value: Buffer | null): unknown => (value ? JSON.parse(value.toString()) : null);
 

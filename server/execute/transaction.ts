@@ -52,7 +52,9 @@ export interface TransactionMode {
 }
 
 /** Everything that an ordinary request runs. */
-export interface Work extends Task, TransactionMode {
+export interface Work {
+  readonly task: Task;
+  readonly mode: TransactionMode;
   /** Throws where the transaction must not be committed. */
   readonly verify: ((result: ResultSet) => void) | null;
 }
@@ -235,21 +237,35 @@ export function decodeTrip(task: Task, trip: Trip, { rows }: Pick<Outcome, 'rows
   };
 }
 
+const tripOf = ({ task, mode }: Work): Trip =>
+  mode.isolation === null && !mode.rollback
+    ? planTrip(task, NO_STEPS, NO_STEPS, mode.prepared)
+    : planTrip(task, [begin(mode)], ending(mode), mode.prepared);
+
+const NO_STEPS: readonly Step[] = [];
+
 /** Everything in one trip. */
-async function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
-  const begins = work.isolation !== null || work.rollback;
-  const plan = (): Trip =>
-    planTrip(work, begins ? [begin(work)] : [], begins ? ending(work) : [], work.prepared);
-  let trip = plan();
-  let outcome = await lease.run(trip.steps);
-  if (mayDoAnew(lease, work, trip, outcome)) {
+function runAtOnce(lease: Lease, work: Work): Promise<Executed> {
+  const trip = tripOf(work);
+  return lease
+    .run(trip.steps)
+    .then((outcome) =>
+      outcome.error === null ? decodeTrip(work.task, trip, outcome) : runAnew(lease, work, trip, outcome),
+    );
+}
+
+/** Everything in another trip, where that may do. */
+async function runAnew(lease: Lease, work: Work, failed: Trip, refused: Outcome): Promise<Executed> {
+  let trip = failed;
+  let outcome = refused;
+  if (mayDoAnew(lease, work.task, trip, outcome)) {
     await cleanUp(lease, outcome);
-    trip = plan();
+    trip = tripOf(work);
     outcome = await lease.run(trip.steps);
   }
-  if (!outcome.error) return decodeTrip(work, trip, outcome);
+  if (!outcome.error) return decodeTrip(work.task, trip, outcome);
   await cleanUp(lease, outcome);
-  throw fromPostgres(outcome.error, work.authenticated);
+  throw fromPostgres(outcome.error, work.mode.authenticated);
 }
 
 /** What made a trip fail is mended, but the transaction that it was part of can only be begun again. */
@@ -392,10 +408,10 @@ export async function runTransaction<T>(
  * threw, PGRST000, 001 and 003, AURA001.
  */
 export function runWork(pool: Pool, work: Work): Promise<Executed> {
-  const { verify } = work;
-  if (verify === null) return withLease(pool, work, (lease) => runAtOnce(lease, work));
-  return runTransaction(pool, work, async ({ run }) => {
-    const executed = await run(work);
+  const { task, mode, verify } = work;
+  if (verify === null) return withLease(pool, mode, (lease) => runAtOnce(lease, work));
+  return runTransaction(pool, mode, async ({ run }) => {
+    const executed = await run(task);
     verify(executed.result);
     return executed;
   });

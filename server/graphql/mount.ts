@@ -6,14 +6,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
-import { Departure } from '../execute/departure.ts';
 import type { Direct, Upgrade } from '../host/http-server.ts';
-import type { RequestId } from '../observe/request-id.ts';
 import type { Feed } from '../realtime/feed.ts';
 import type { RestContext } from '../rest/context.ts';
-import { headersOf, observationOf, send } from '../rest/mount.ts';
-import type { Served } from '../rest/route.ts';
-import { type Sent, sendLines } from '../rest/stream.ts';
+import { answerOn, type OutgoingContext, type Serve } from '../rest/outgoing.ts';
 import type { TrustedDocuments } from './documents.ts';
 import type { GraphqlSocketServer } from './socket-server.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -25,8 +21,7 @@ export interface GraphqlServer extends Direct, Upgrade {
 }
 
 interface Loaded {
-  /** Serves one request. Never rejects. */
-  readonly serve: (incoming: IncomingMessage, departure: Departure, id: string) => Promise<Served>;
+  readonly serve: Serve;
   readonly sockets: GraphqlSocketServer;
   /** Null = nobody has subscribed yet. */
   readonly subscriptions: () => Subscriptions | null;
@@ -58,7 +53,7 @@ async function load(context: RestContext, documents: TrustedDocuments, feed: Fee
 /** GraphQL at a path. It writes to Node's response itself, as REST does. */
 export function createGraphqlServer(
   path: string,
-  context: RestContext & { readonly requestId: RequestId },
+  context: RestContext & OutgoingContext,
   documents: TrustedDocuments,
   feed: Feed,
 ): GraphqlServer {
@@ -67,32 +62,12 @@ export function createGraphqlServer(
     loading ??= load(context, documents, feed);
     return loading;
   };
-  const recycle = (body: Buffer): void => context.pool.recycle(body);
+  const serve: Serve = async (incoming, departure, id) => (await loaded()).serve(incoming, departure, id);
   const owns = (target: string): boolean =>
     target.startsWith(path) && (target.length === path.length || target[path.length] === '?');
   return {
     owns,
-    serve: async (incoming, outgoing) => {
-      const started = performance.now();
-      const trace = context.settings().config.serverTraceHeader;
-      const sent = incoming.headers[trace?.toLowerCase() ?? 'x-request-id'];
-      const id = context.requestId(typeof sent === 'string' ? sent : undefined);
-      const departure = new Departure();
-      outgoing.once('close', () => {
-        if (!outgoing.writableFinished) departure.announce();
-      });
-      const { serve } = await loaded();
-      const { answer, role, sql, errorCode } = await serve(incoming, departure, id);
-      const tell = (found: Sent): void =>
-        context.observe(observationOf(incoming, { ...found, id, started, role, sql }));
-      if (answer.lines) {
-        const headers = headersOf(answer, false);
-        tell(await sendLines(answer.lines, outgoing, () => void outgoing.writeHead(answer.status, headers)));
-        return;
-      }
-      tell({ bytes: answer.body?.length ?? 0, errorCode, status: answer.status });
-      send(outgoing, answer, recycle);
-    },
+    serve: (incoming, outgoing) => answerOn(context, incoming, outgoing, serve),
     // others may be meant by it, HTTP/2 for instance
     upgrades: ({ url = '', headers }) => owns(url) && /\bwebsocket\b/i.test(headers.upgrade ?? ''),
     accept: async (incoming, socket, head) => (await loaded()).sockets.accept(incoming, socket, head),

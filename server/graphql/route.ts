@@ -10,7 +10,7 @@ import type { Answer } from '../response/respond.ts';
 import type { RestSettings, Scene } from '../rest/context.ts';
 import { answerPreflight, withCors } from '../rest/cors.ts';
 import { readIncoming } from '../rest/incoming.ts';
-import type { Served } from '../rest/route.ts';
+import type { Served } from '../rest/outgoing.ts';
 import { asApiError, noCatalog } from '../rest/unforeseen.ts';
 import { answerOf, errorOf, listOf, type Outcome } from './answer.ts';
 import { type EventContext, serveEvents } from './event-route.ts';

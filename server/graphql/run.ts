@@ -131,7 +131,7 @@ export async function runPrepared(
     );
   }
   const task = taskOf(scene, seen, operation, only, variables);
-  const work = { ...task, ...mode, verify: verificationOf(only, variables) };
+  const work = { task, mode, verify: verificationOf(only, variables) };
   const running = only.cost?.guard.isUnknown()
     ? runWithinCost(pool, work, { explain: only.cost.explain, check: only.cost.guard.check })
     : runWork(pool, work);

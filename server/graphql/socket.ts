@@ -13,7 +13,7 @@ import type { Credentials } from '../identity/authenticate.ts';
 import { endOf } from '../identity/claims.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestSettings, Scene } from '../rest/context.ts';
-import { observationOf } from '../rest/mount.ts';
+import { observationOf } from '../rest/outgoing.ts';
 import { asApiError, noCatalog } from '../rest/unforeseen.ts';
 import type { Outcome } from './answer.ts';
 import { type EventContext, lastOutcome } from './event-route.ts';

@@ -8,6 +8,7 @@ import type { ApiError } from '../errors/error.ts';
 import { ask } from '../execute/query.ts';
 import type { RequestId } from '../observe/request-id.ts';
 import type { RestContext } from '../rest/context.ts';
+import { answerOn } from '../rest/outgoing.ts';
 import { createAuthorizer } from './authorize.ts';
 import { createBus } from './bus.ts';
 import { createChanges } from './changes.ts';
@@ -94,10 +95,10 @@ export function createChannels({ rest, feed, requestId }: ChannelsOptions): Chan
     },
   };
   const sockets = createSocketServer(context);
-  const broadcasts = createBroadcastServer(context, requestId);
+  const broadcasts = createBroadcastServer(context);
 
   return {
-    serve: broadcasts.serve,
+    serve: (incoming, outgoing) => answerOn({ ...rest, requestId }, incoming, outgoing, broadcasts),
     accept: sockets.accept,
     close: sockets.close,
     stop: async () => {

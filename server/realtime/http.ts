@@ -4,17 +4,16 @@
  *   POST /realtime/v1/api/broadcast                                   {"messages": [{topic, event, payload, private}]}
  *   POST /realtime/v1/api/broadcast/{topic}/events/{event}?private=   a JSON object, or bytes
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { apiError } from '../errors/codes.ts';
 import type { Identity } from '../identity/role.ts';
-import type { RequestId } from '../observe/request-id.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import { answerPreflight, withCors } from '../rest/cors.ts';
 import { readIncoming } from '../rest/incoming.ts';
-import { observationOf, send } from '../rest/mount.ts';
+import type { Serve } from '../rest/outgoing.ts';
 import { asApiError } from '../rest/unforeseen.ts';
 import type { Broadcast } from './frames.ts';
 import { relayEntry } from './relay-entry.ts';
@@ -159,33 +158,22 @@ interface Trace {
 }
 
 /** Answers what is below the prefix. */
-export function createBroadcastServer(
-  context: ChannelContext,
-  requestId: RequestId,
-): { readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> } {
-  const recycle = (): void => undefined;
-  return {
-    serve: async (incoming, outgoing) => {
-      const started = performance.now();
-      const { config } = context.rest.settings();
-      const allowed = config.serverCorsAllowedOrigins;
-      const sent = incoming.headers[config.serverTraceHeader?.toLowerCase() ?? 'x-request-id'];
-      const id = requestId(typeof sent === 'string' ? sent : undefined);
-      const trace: Trace = { role: null };
-      let answer = answerPreflight(incoming.method ?? '', incoming.headers, allowed);
-      let errorCode: string | null = null;
-      try {
-        answer ??= withCors(await serve(context, incoming, trace), incoming.headers.origin, allowed);
-      } catch (error) {
-        const refusal = asApiError(context.observe, error, id);
-        errorCode = refusal.code;
-        const refused = respondError(refusal, config.clientErrorVerbosity);
-        answer = withCors(refused, incoming.headers.origin, allowed);
-      }
-      const { status, body } = answer;
-      const facts = { status, bytes: body?.length ?? 0, errorCode, id, started, role: trace.role, sql: null };
-      context.observe(observationOf(incoming, facts));
-      send(outgoing, answer, recycle);
-    },
+export const createBroadcastServer =
+  (context: ChannelContext): Serve =>
+  async (incoming, _departure, id) => {
+    const { config } = context.rest.settings();
+    const allowed = config.serverCorsAllowedOrigins;
+    const preflight = answerPreflight(incoming.method ?? '', incoming.headers, allowed);
+    const trace: Trace = { role: null };
+    let answer: Answer;
+    let errorCode: string | null = null;
+    try {
+      answer = preflight ?? (await serve(context, incoming, trace));
+    } catch (error) {
+      const refusal = asApiError(context.observe, error, id);
+      errorCode = refusal.code;
+      answer = respondError(refusal, config.clientErrorVerbosity);
+    }
+    if (preflight === null) answer = withCors(answer, incoming.headers.origin, allowed);
+    return { answer, role: trace.role, errorCode, sql: null };
   };
-}

@@ -21,7 +21,7 @@ import { answeredRows } from './level-answer.ts';
 import { groupLevels } from './level-rows.ts';
 import type { LevelStatement } from './level-statements.ts';
 import { renderMirror } from './mirror.ts';
-import { blameNesting } from './nesting.ts';
+import { blameFor } from './nesting.ts';
 import type { PreparedNested } from './planned.ts';
 import { afterFirst, modeOf, sessionFor } from './task.ts';
 
@@ -114,10 +114,7 @@ export function prepareNested(scene: Scene, ready: ReadyNested, onSql: (text: st
     const asObject = handler.kind === 'object';
     return { ...executed, result: { ...result, body: renderMirror(root, written, { asObject, stripped }) } };
   };
-  return (run, mostMs) =>
-    write(run, mostMs).catch((error: unknown) => {
-      throw blameNesting(error, [body]);
-    });
+  return (run, mostMs) => write(run, mostMs).catch(blameFor([body]));
 }
 
 /** The answer to a nested write: that of an insert of the root's rows. */

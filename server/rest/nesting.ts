@@ -10,8 +10,13 @@ const STACK_DEPTH_EXCEEDED = '54001';
 /** Values that nest less deeply have never been too much. */
 const DEEP = 500;
 
-function nestsDeeply(value: string | Buffer | null): boolean {
-  if (value === null || value.length < DEEP) return false;
+type Value = string | Buffer | null;
+
+/** Whether a value is long enough to nest deeply. */
+export const mayNest = (value: Value): boolean => value !== null && value.length >= DEEP;
+
+function nestsDeeply(value: Value): boolean {
+  if (value === null || !mayNest(value)) return false;
   let depth = 0;
   for (const found of value.toString()) {
     if (found === '[' || found === '{' || found === '(') depth += 1;
@@ -22,7 +27,7 @@ function nestsDeeply(value: string | Buffer | null): boolean {
 }
 
 /** AURA103 in the place of an error that a value of the request brought about; else the error as it is. */
-export function blameNesting(error: unknown, values: readonly (string | Buffer | null)[]): unknown {
+export function blameNesting(error: unknown, values: readonly Value[]): unknown {
   if (!(error instanceof ApiError) || error.code !== STACK_DEPTH_EXCEEDED || !values.some(nestsDeeply)) {
     return error;
   }
@@ -33,10 +38,15 @@ export function blameNesting(error: unknown, values: readonly (string | Buffer |
   });
 }
 
+/** Passes an error on with the blame for these values. */
+export const blameFor =
+  (values: readonly Value[]) =>
+  (error: unknown): never => {
+    throw blameNesting(error, values);
+  };
+
 /** Runs tasks, each with the blame for its own values. */
 export const blaming =
   (run: Transaction['run']): Transaction['run'] =>
   (task) =>
-    run(task).catch((error: unknown) => {
-      throw blameNesting(error, task.values);
-    });
+    run(task).catch(blameFor(task.values));

@@ -11,31 +11,34 @@ import { type Executed, runWork } from '../execute/transaction.ts';
 import type { Identity } from '../identity/role.ts';
 import { decodeHeader } from '../request/header.ts';
 import { parseAccept } from '../request/media-type.ts';
-import { parsePreconditions } from '../request/precondition.ts';
+import { type Preconditions, parsePreconditions } from '../request/precondition.ts';
 import type { RawRequest } from '../request/raw.ts';
 import { type Answer, respondError } from '../response/respond.ts';
 import { serveBatch } from './batch.ts';
 import { isBatch } from './batch-document.ts';
 import { answerUnder, guardedOf, inFull, insertHasNone, serveGuarded } from './conditional.ts';
-import type { RestContext, RestSettings, Scene } from './context.ts';
+import type { RestContext, Scene } from './context.ts';
 import { answerPreflight, withCors } from './cors.ts';
 import { discreet } from './discreet.ts';
 import { serveImport } from './import.ts';
-import { readIncoming } from './incoming.ts';
-import { answerToNested, writeNested } from './nested.ts';
-import { blameNesting } from './nesting.ts';
+import { type IncomingRequest, readIncoming } from './incoming.ts';
+import { answerToNested, type ReadyNested, writeNested } from './nested.ts';
+import { blameFor, mayNest } from './nesting.ts';
+import type { Served } from './outgoing.ts';
 import { serveStream } from './stream.ts';
-import { answerInfo, answerTo, modeOf, plannedOf, type Ready, shapeOf, taskOf, unknownCost } from './task.ts';
-import { createTiming } from './timing.ts';
+import {
+  answerInfo,
+  answerTo,
+  type InfoRequest,
+  modeOf,
+  plannedOf,
+  type Ready,
+  shapeOf,
+  taskOf,
+  unknownCost,
+} from './task.ts';
+import { createTiming, type Timing } from './timing.ts';
 import { asApiError, noCatalog } from './unforeseen.ts';
-
-/** An answer and what the log wants to know of how it came about. */
-export interface Served {
-  readonly answer: Answer;
-  readonly role: string | null;
-  readonly errorCode: string | null;
-  readonly sql: string | null;
-}
 
 interface Trace {
   identity: Identity | null;
@@ -55,10 +58,26 @@ export async function serveRest(
   const preflight = answerPreflight(incoming.method ?? '', incoming.headers, allowed);
   if (preflight) return { answer: preflight, role: null, errorCode: null, sql: null };
   const trace: Trace = { identity: null, sql: null };
+  const timing = createTiming(config.serverTimingEnabled);
   let answer: Answer;
   let errorCode: string | null = null;
   try {
-    answer = await serve(context, settings, incoming, departure, trace);
+    const authenticated = settings.authenticate(
+      incoming.headers as { authorization?: string; apikey?: string },
+    );
+    // most are known at once: to wait would be a turn of the event loop's queue
+    const identity = authenticated instanceof Promise ? await authenticated : authenticated;
+    trace.identity = identity;
+    timing.mark('jwt');
+    const catalog = context.catalog();
+    if (!catalog) throw noCatalog();
+    const reading = readIncoming(incoming, config.restPrefix, config);
+    const raw = reading instanceof Promise ? await reading : reading;
+    const scene: Scene = { context, settings, catalog, identity, departure };
+    const served = serve(scene, raw, timing, trace);
+    if (served instanceof Promise) answer = await served;
+    else answer = answerOrdinary(scene, served, await run(scene, served.ready), timing);
+    answer = timing.onto(answer);
   } catch (error) {
     const refusal = discreet(
       asApiError(context.observe, error, requestId),
@@ -77,37 +96,17 @@ export async function serveRest(
   };
 }
 
-async function serve(
-  context: RestContext,
-  settings: RestSettings,
-  incoming: IncomingMessage,
-  departure: Departure | null,
-  trace: Trace,
-): Promise<Answer> {
-  const { config } = settings;
-  const timing = createTiming(config.serverTimingEnabled);
-  const authenticated = settings.authenticate(
-    incoming.headers as { authorization?: string; apikey?: string },
-  );
-  const identity = authenticated instanceof Promise ? await authenticated : authenticated;
-  trace.identity = identity;
-  timing.mark('jwt');
-  const catalog = context.catalog();
-  if (!catalog) throw noCatalog();
-  const reading = readIncoming(incoming, config.restPrefix, config);
-  const raw = reading instanceof Promise ? await reading : reading;
-  const scene: Scene = { context, settings, catalog, identity, departure };
-  if (isBatch(raw)) return timing.onto(await serveBatch(scene, raw, timing, trace));
-  if (wantsEvents(raw)) {
-    const followed = await context.serveLive(scene, raw);
-    timing.mark('transaction');
-    return timing.onto(followed);
-  }
-  if (raw.upload !== null) {
-    const imported = await serveImport(scene, raw, raw.upload);
-    timing.mark('transaction');
-    return timing.onto(imported);
-  }
+/** What one statement answers, in a transaction of its own. */
+interface Ordinary {
+  readonly ready: Ready;
+  readonly preconditions: Preconditions | null;
+}
+
+/** Finds out what a request asks for, and serves it, but for what is ordinary. Throws or rejects with ApiError. */
+function serve(scene: Scene, raw: IncomingRequest, timing: Timing, trace: Trace): Ordinary | Promise<Answer> {
+  if (isBatch(raw)) return serveBatch(scene, raw, timing, trace);
+  if (wantsEvents(raw)) return timed(scene.context.serveLive(scene, raw), timing);
+  if (raw.upload !== null) return timed(serveImport(scene, raw, raw.upload), timing);
   const preconditions = parsePreconditions(raw);
   const asked = preconditions === null ? raw : inFull(raw);
   const shape = shapeOf(scene, asked);
@@ -115,55 +114,70 @@ async function serve(
   const planned = plannedOf(scene, asked, shape);
   timing.mark('plan');
   if (planned.kind === 'info') {
-    const info = await answerInfo(scene, { plan: planned.plan, head: raw.method === 'HEAD', preconditions });
-    if (planned.plan.kind === 'root') timing.mark('transaction');
-    timing.mark('response');
-    return timing.onto(info);
+    return serveInfo(scene, { plan: planned.plan, head: raw.method === 'HEAD', preconditions }, timing);
   }
-  const traceSql = (text: string): void => {
-    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
-  };
   if (planned.kind === 'nested') {
     if (preconditions !== null) throw insertHasNone();
-    const nested = { raw, shape, planned, fill: null };
-    const executed = await writeNested(scene, nested, traceSql);
-    timing.mark('transaction');
-    const answer = answerToNested(scene, nested, executed);
-    timing.mark('response');
-    return timing.onto(answer);
+    return serveNested(scene, { raw, shape, planned, fill: null }, timing, trace);
   }
-  traceSql((planned.stream?.statements.rows ?? planned.statements.main).text);
+  trace.sql = (planned.stream?.statements.rows ?? planned.statements.main).text;
   const ready: Ready = { raw, shape, planned, fill: null };
   const guarded = preconditions && guardedOf(scene, ready, preconditions);
-  if (guarded) {
-    const answer = await serveGuarded(scene, guarded);
-    timing.mark('transaction');
-    return timing.onto(answer);
-  }
-  if (planned.stream !== null) {
-    const streamed = await serveStream(scene, ready, planned.stream);
-    timing.mark('transaction');
-    return timing.onto(streamed);
-  }
-  const task = taskOf(scene, ready, null);
-  const work = {
-    ...task,
-    ...modeOf(scene, planned.plan),
-    // what only read has nothing to undo: it is looked at after the trip
-    verify: planned.plan.readOnly ? null : planned.verify,
-  };
-  const cost = unknownCost(ready);
-  let executed: Executed;
-  try {
-    executed = await (cost === null ? runWork(context.pool, work) : runWithinCost(context.pool, work, cost));
-  } catch (error) {
-    throw blameNesting(error, task.values);
-  }
+  if (guarded) return timed(serveGuarded(scene, guarded), timing);
+  if (planned.stream !== null) return timed(serveStream(scene, ready, planned.stream), timing);
+  return { ready, preconditions };
+}
+
+/** What the stopwatch has nothing more to tell of. */
+async function timed(answering: Promise<Answer>, timing: Timing): Promise<Answer> {
+  const answer = await answering;
   timing.mark('transaction');
-  if (planned.plan.readOnly) planned.verify?.(executed.result);
+  return answer;
+}
+
+async function serveInfo(scene: Scene, asked: InfoRequest, timing: Timing): Promise<Answer> {
+  const answer = await answerInfo(scene, asked);
+  if (asked.plan.kind === 'root') timing.mark('transaction');
+  timing.mark('response');
+  return answer;
+}
+
+async function serveNested(scene: Scene, nested: ReadyNested, timing: Timing, trace: Trace): Promise<Answer> {
+  const executed = await writeNested(scene, nested, (text) => {
+    trace.sql = trace.sql === null ? text : `${trace.sql}; ${text}`;
+  });
+  timing.mark('transaction');
+  const answer = answerToNested(scene, nested, executed);
+  timing.mark('response');
+  return answer;
+}
+
+/** Runs what is ordinary. Rejects with ApiError. */
+function run(scene: Scene, ready: Ready): Promise<Executed> {
+  const { planned } = ready;
+  const { pool } = scene.context;
+  const task = taskOf(scene, ready, null);
+  const mode = modeOf(scene, planned.plan);
+  // what only read has nothing to undo: it is looked at after the trip
+  const work = { task, mode, verify: planned.plan.readOnly ? null : planned.verify };
+  const cost = unknownCost(ready);
+  const running = cost === null ? runWork(pool, work) : runWithinCost(pool, work, cost);
+  // values that are short nest nothing deeply
+  return task.values.some(mayNest) ? running.catch(blameFor(task.values)) : running;
+}
+
+function answerOrdinary(
+  scene: Scene,
+  { ready, preconditions }: Ordinary,
+  executed: Executed,
+  timing: Timing,
+): Answer {
+  timing.mark('transaction');
+  const { plan, verify } = ready.planned;
+  if (plan.readOnly) verify?.(executed.result);
   const answer = answerUnder(scene, ready, answerTo(scene, ready, executed), preconditions);
   timing.mark('response');
-  return timing.onto(answer);
+  return answer;
 }
 
 const EVENTS = 'text/event-stream';

@@ -120,7 +120,11 @@ export function createSessionOf(
   return (identity, raw, plan) => {
     let byPlan = remembered.get(raw.headers);
     const known = byPlan?.get(plan);
-    if (known?.identity === identity && known.session.path === raw.path && known.session.method === raw.method)
+    if (
+      known?.identity === identity &&
+      known.session.path === raw.path &&
+      known.session.method === raw.method
+    )
       return known.session;
     const session = make(identity, raw, plan);
     if (byPlan === undefined) {

@@ -92,15 +92,18 @@ export function within(session: Session, mostMs: number): Session {
 }
 
 /** The transaction that a request by itself runs in. */
-export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
-  const { config, isolationOf } = scene.settings;
-  const { role } = scene.identity;
+export function modeOf({ settings, identity, departure }: Scene, plan: DatabasePlan): TransactionMode {
+  const { config, isolationOf, preRequest } = settings;
+  const { role } = identity;
   return {
     isolation: plan.isolation ?? isolationOf(role),
     readOnly: plan.readOnly,
     rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    ...transactionOf(scene),
-    taints: plan.kind !== 'read' || scene.settings.preRequest !== null,
+    authenticated: role !== config.dbAnonRole,
+    prepared: config.dbPreparedStatements,
+    // functions that are called, triggers: they may leave settings to the session
+    taints: plan.kind !== 'read' || preRequest !== null,
+    departure,
   };
 }
 

@@ -291,26 +291,32 @@ describe('statements that DDL has outdated', () => {
     },
   );
 
-  /** Work of one statement whose result is the rows' text, as EXPLAIN's is. */
-  const workOf = (key: string, text: string, more: Partial<Work> = {}): Work => ({
-    session: { key: 'session', text: "select set_config('app.x', $1, true)", values: ['x'] },
-    role: 'anon',
-    preRequest: null,
-    statements: { main: { text, parameters: [], columns: null }, estimate: null, cost: null },
-    key,
-    values: [],
-    estimateValues: [],
-    binary: new Set(),
+  const MODE: TransactionMode = {
     isolation: null,
     readOnly: false,
-    looks: false,
     rollback: false,
     authenticated: true,
     prepared: true,
     taints: false,
     departure: null,
+  };
+
+  /** Work of one statement whose result is the rows' text, as EXPLAIN's is. */
+  const workOf = (key: string, text: string): Work => ({
+    task: {
+      session: { key: 'session', text: "select set_config('app.x', $1, true)", values: ['x'] },
+      role: 'anon',
+      preRequest: null,
+      statements: { main: { text, parameters: [], columns: null }, estimate: null, cost: null },
+      key,
+      values: [],
+      estimateValues: [],
+      binary: new Set(),
+      readOnly: false,
+      looks: false,
+    },
+    mode: MODE,
     verify: null,
-    ...more,
   });
 
   test('whose result has changed run again, alone and in a transaction, and write once', async () => {
@@ -318,11 +324,10 @@ describe('statements that DDL has outdated', () => {
     await database.query('create table star (id int); create table log (n int); insert into star values (1)');
     const star = workOf('k', 'select * from star');
     const insert = workOf('i', 'insert into log values (1) returning n');
-    const mode: TransactionMode = star;
     const inTransaction = (): Promise<string> =>
-      runTransaction(pool, mode, async ({ run }) => {
-        await run(insert);
-        return (await run(star)).result.body.toString();
+      runTransaction(pool, MODE, async ({ run }) => {
+        await run(insert.task);
+        return (await run(star.task)).result.body.toString();
       });
     expect((await runWork(pool, star)).result.body.toString()).toBe('1\n');
     expect(await inTransaction()).toBe('1\n');
@@ -330,13 +335,10 @@ describe('statements that DDL has outdated', () => {
     expect((await runWork(pool, star)).result.body.toString()).toBe('1\n');
     await database.query('alter table star alter id type text');
     expect(await inTransaction()).toBe('1\n');
-    expect(
-      (
-        await runWork(pool, workOf('k', 'select * from star', { isolation: 'serializable' }))
-      ).result.body.toString(),
-    ).toBe('1\n');
+    const serializable = await runWork(pool, { ...star, mode: { ...MODE, isolation: 'serializable' } });
+    expect(serializable.result.body.toString()).toBe('1\n');
     await database.query('alter table star drop b');
-    const verified = await runWork(pool, workOf('k', 'select * from star', { verify: () => undefined }));
+    const verified = await runWork(pool, { ...star, verify: () => undefined });
     expect(verified.result.body.toString()).toBe('1\n');
     expect((await database.query('select count(*)::int as n from log')).rows).toEqual([{ n: 2 }]);
   });

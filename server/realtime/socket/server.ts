@@ -7,7 +7,7 @@ import type { RawData, WebSocketServer } from 'ws';
 import { apiError } from '../../errors/codes.ts';
 import type { ApiError } from '../../errors/error.ts';
 import type { Identity } from '../../identity/role.ts';
-import { observationOf } from '../../rest/mount.ts';
+import { observationOf } from '../../rest/outgoing.ts';
 import { asApiError } from '../../rest/unforeseen.ts';
 import { Connection } from './connection.ts';
 import type { ChannelContext } from './context.ts';
