@@ -62,7 +62,11 @@ export function createGraphqlServer(
     loading ??= load(context, documents, feed);
     return loading;
   };
-  const serve: Serve = async (incoming, departure, id) => (await loaded()).serve(incoming, departure, id);
+  let serve: Serve = async (...request) => {
+    const { serve: serveNow } = await loaded();
+    serve = serveNow;
+    return serveNow(...request);
+  };
   const owns = (target: string): boolean =>
     target.startsWith(path) && (target.length === path.length || target[path.length] === '?');
   return {

@@ -16,6 +16,7 @@ import { refuseUnprotectedRelations } from '../plan/protect.ts';
 import { renderDocument, renderDocumentCost } from '../query/document.ts';
 import type { Statement } from '../query/statement.ts';
 import { type CostGuard, createCostGuard } from '../rest/cost.ts';
+import type { SessionPlan } from '../rest/session.ts';
 import { isFieldEnum } from './field-enum.ts';
 import type { StructureRules, Variables } from './input.ts';
 import { structureOf } from './input.ts';
@@ -30,9 +31,11 @@ import { buildSchema } from './schema.ts';
 export interface PreparedStep extends Omit<PlannedStep, 'step'> {
   readonly statement: Statement;
   readonly isWrite: boolean;
-  /** Names the statement's text; equal for equal texts. Null = too long to be kept prepared. */
-  readonly id: number | null;
+  /** Names the statement's text under its role; equal for equal texts. Null = too long to be kept prepared. */
+  readonly key: string | null;
   readonly slots: readonly SlotReader[];
+  /** What its session depends on besides who asks. */
+  readonly session: SessionPlan;
   /** What it may cost, and whether that is known; null = there is no limit. */
   readonly cost: { readonly guard: CostGuard; readonly explain: Statement } | null;
 }
@@ -187,7 +190,7 @@ function createRoleSchema(
     refuseUnprotectedRelations(context, [...relations]);
     return {
       entries: root.entries,
-      steps: stepsOf(context, root, slots, idOf),
+      steps: stepsOf(context, root, slots, idOf, operation.isMutation),
       relations: [...relations].map(({ name }) => name),
       isComputed: root.steps.some(({ step }) => step.kind === 'read' && isComputed(step.values)),
     };
@@ -237,10 +240,28 @@ function stepsOf(
   { steps }: PlannedRoot,
   slots: readonly SlotReader[],
   idOf: (text: string) => number | null,
+  isMutation: boolean,
 ): readonly PreparedStep[] {
+  const [schema = 'public', ...beside] = context.catalog.schemas;
   return steps.map(({ step, ...rest }) => {
     const statement = renderDocument(step);
-    const cost = costOf(context, step);
-    return { ...rest, statement, isWrite: step.kind === 'write', id: idOf(statement.text), slots, cost };
+    const session = {
+      schema,
+      beside,
+      settings: rest.routines.flatMap(({ routine }) => routine.settings),
+      readOnly: !isMutation,
+      preferences: { timezone: null },
+    };
+    const isWrite = step.kind === 'write';
+    const id = idOf(statement.text);
+    return {
+      ...rest,
+      statement,
+      isWrite,
+      key: id === null ? null : `${context.role} graphql ${id}`,
+      slots,
+      session,
+      cost: costOf(context, step),
+    };
   });
 }

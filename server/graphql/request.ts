@@ -100,6 +100,7 @@ export function parseQuery(query: string): GraphqlRequest {
 
 /** Throws AURA302 for a body that is no JSON in UTF-8. */
 export function refuseMediaType(contentType: string | undefined): void {
+  if (contentType === 'application/json') return;
   const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
   const charset = parameters.map((item) => item.trim()).find((item) => item.startsWith('charset='));
   const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { apiError } from '../errors/codes.ts';
 import type { Departure } from '../execute/departure.ts';
+import type { RawRequest } from '../request/raw.ts';
 import type { Answer } from '../response/respond.ts';
 import type { RestSettings, Scene } from '../rest/context.ts';
 import { answerPreflight, withCors } from '../rest/cors.ts';
@@ -33,36 +34,19 @@ interface Asked {
   readonly requests: GraphqlRequest | readonly GraphqlRequest[];
 }
 
-async function readAsked(settings: RestSettings, incoming: IncomingMessage): Promise<Asked> {
-  const { config } = settings;
-  const raw = await readIncoming(incoming, config.graphqlPrefix, config);
+/** What a request asks for. Throws ApiError. */
+function askedOf({ config }: RestSettings, raw: RawRequest): Asked {
   const seen: SeenRequest = { method: raw.method, path: raw.path, headers: raw.headers };
   if (raw.method === 'GET') return { seen, requests: parseQuery(raw.query) };
   if (raw.method !== 'POST') {
     throw apiError('AURA304', `GraphQL is not served by ${raw.method}`, { headers: { Allow: 'GET, POST' } });
   }
-  refuseMediaType(incoming.headers['content-type']);
+  refuseMediaType(raw.headers['content-type']?.toString());
   return { seen, requests: parseBody(raw.body, config.graphqlMaxBatch) };
 }
 
-/** Who asks, and what of. Rejects with ApiError. */
-async function readScene(
-  context: EventContext,
-  settings: RestSettings,
-  incoming: IncomingMessage,
-  departure: Departure,
-  trace: Trace,
-): Promise<Scene> {
-  const identity = await settings.authenticate(
-    incoming.headers as { authorization?: string; apikey?: string },
-  );
-  trace.role = identity.role;
-  const catalog = context.catalog();
-  if (!catalog) throw noCatalog();
-  return { context, settings, catalog, identity, departure };
-}
-
-async function serve(
+/** Runs what is asked for. Rejects with what concerns the request as a whole. */
+function serve(
   context: EventContext,
   scene: Scene,
   { seen, requests }: Asked,
@@ -70,14 +54,18 @@ async function serve(
 ): Promise<Outcome> {
   const { catalog, settings, identity } = scene;
   const roleSchema = context.schemas.of(catalog, settings.config, identity.role);
-  if (!Array.isArray(requests)) {
-    return serveOperation(context, scene, roleSchema, seen, requests as GraphqlRequest, trace);
-  }
+  const serveOne = (request: GraphqlRequest): Promise<Outcome> =>
+    serveOperation(context, scene, roleSchema, seen, request, trace);
+  return Array.isArray(requests) ? serveList(requests, serveOne) : serveOne(requests as GraphqlRequest);
+}
+
+/** One after the other: a list must not take more connections than other requests. */
+async function serveList(
+  requests: readonly GraphqlRequest[],
+  serveOne: (request: GraphqlRequest) => Promise<Outcome>,
+): Promise<Outcome> {
   const outcomes: Outcome[] = [];
-  // one after the other: a list must not take more connections than other requests
-  for (const request of requests as readonly GraphqlRequest[]) {
-    outcomes.push(await serveOperation(context, scene, roleSchema, seen, request, trace));
-  }
+  for (const request of requests) outcomes.push(await serveOne(request));
   return listOf(outcomes);
 }
 
@@ -106,8 +94,18 @@ export async function serveGraphql(
   try {
     const isStream = wantsEvents(incoming.headers.accept);
     if (!isStream) type = answerTypeOf(incoming.headers.accept);
-    const scene = await readScene(context, settings, incoming, departure, trace);
-    const asked = await readAsked(settings, incoming);
+    const authenticated = settings.authenticate(
+      incoming.headers as { authorization?: string; apikey?: string },
+    );
+    // most are known at once: to wait would be a turn of the event loop's queue
+    const identity = authenticated instanceof Promise ? await authenticated : authenticated;
+    trace.role = identity.role;
+    const catalog = context.catalog();
+    if (!catalog) throw noCatalog();
+    const scene: Scene = { context, settings, catalog, identity, departure };
+    const { config } = settings;
+    const reading = readIncoming(incoming, config.graphqlPrefix, config);
+    const asked = askedOf(settings, reading instanceof Promise ? await reading : reading);
     if (isStream) {
       const answer = await serveEvents(context, scene, asked.seen, asked.requests, trace);
       return { answer: shared(answer), role: trace.role, errorCode: null, sql: trace.sql };

@@ -15,7 +15,7 @@ import {
 } from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
 import type { Scene } from '../rest/context.ts';
-import { afterFirst, rollsBack, transactionOf, within } from '../rest/task.ts';
+import { afterFirst, rollsBack, within } from '../rest/task.ts';
 import type { Variables } from './input.ts';
 import { writeNested } from './nested-run.ts';
 import type { Operation } from './operation.ts';
@@ -59,21 +59,14 @@ export function taskOf(
   written: string | null = null,
   mostMs: number | null = null,
 ): Task {
-  const { context, settings, catalog, identity } = scene;
-  const [schema = 'public', ...beside] = catalog.schemas;
-  const session = settings.sessionOf(identity, seen, {
-    schema,
-    beside,
-    settings: step.routines.flatMap(({ routine }) => routine.settings),
-    readOnly: !operation.isMutation,
-    preferences: { timezone: null },
-  });
+  const { context, settings, identity } = scene;
+  const session = settings.sessionOf(identity, seen, step.session);
   return {
     session: context.renderSession(mostMs === null ? session : within(session, mostMs)),
     role: identity.role,
     preRequest: settings.preRequest,
     statements: { main: step.statement, estimate: null, cost: null },
-    key: step.id === null ? null : `${identity.role} graphql ${step.id}`,
+    key: step.key,
     values: step.statement.parameters.map((parameter) => boundValue(parameter, step, variables, written)),
     estimateValues: [],
     binary: NO_BINARY,
@@ -94,16 +87,28 @@ function verificationOf({ atMost }: PreparedStep, variables: Variables) {
 }
 
 /** The transaction that an operation runs in. */
-function modeOf(scene: Scene, operation: Operation, steps: readonly PreparedStep[]): TransactionMode {
-  const { settings, identity } = scene;
-  const routines = steps.flatMap((step) => step.routines);
-  const isolation = routines.find(({ routine }) => routine.isolation !== null)?.routine.isolation;
+function modeOf(
+  { settings, identity, departure }: Scene,
+  operation: Operation,
+  steps: readonly PreparedStep[],
+): TransactionMode {
+  const { config, isolationOf, preRequest } = settings;
+  let isolation: string | null = null;
+  let calls = false;
+  for (const { routines } of steps) {
+    for (const { routine } of routines) {
+      calls = true;
+      isolation ??= routine.isolation;
+    }
+  }
   return {
-    ...transactionOf(scene),
-    isolation: isolation ?? settings.isolationOf(identity.role),
+    isolation: isolation ?? isolationOf(identity.role),
     readOnly: !operation.isMutation,
-    rollback: rollsBack(settings.config.dbTxEnd, null),
-    taints: operation.isMutation || settings.preRequest !== null || routines.length > 0,
+    rollback: rollsBack(config.dbTxEnd, null),
+    authenticated: identity.role !== config.dbAnonRole,
+    prepared: config.dbPreparedStatements,
+    taints: operation.isMutation || preRequest !== null || calls,
+    departure,
   };
 }
 
@@ -111,9 +116,9 @@ type Columns = readonly (Buffer | null)[];
 
 /**
  * The rows of each step, a column for each of its values. `onSql` is told the SQL of statements that nested inserts
- * take. Rejects with ApiError, and GraphQLError beyond `atMost`.
+ * take. Throws or rejects with ApiError, and GraphQLError beyond `atMost`.
  */
-export async function runPrepared(
+export function runPrepared(
   scene: Scene,
   seen: SeenRequest,
   operation: Operation,
@@ -121,11 +126,11 @@ export async function runPrepared(
   variables: Variables,
   onSql: (text: string) => void,
 ): Promise<readonly Columns[]> {
-  const [only, ...others] = steps;
-  if (only === undefined) return [];
+  const [only] = steps;
+  if (only === undefined) return Promise.resolve([]);
   const mode = modeOf(scene, operation, steps);
   const { pool } = scene.context;
-  if (others.length > 0 || only.nested !== null) {
+  if (steps.length > 1 || only.nested !== null) {
     return runTransaction(pool, mode, ({ run }) =>
       runSteps(scene, seen, operation, steps, variables, run, onSql),
     );
@@ -135,8 +140,7 @@ export async function runPrepared(
   const running = only.cost?.guard.isUnknown()
     ? runWithinCost(pool, work, { explain: only.cost.explain, check: only.cost.guard.check })
     : runWork(pool, work);
-  const { rows } = await running;
-  return [rowOf(rows, only)];
+  return running.then(({ rows }) => [rowOf(rows, only)]);
 }
 
 /** Several statements in an open transaction, whose first one sets the session. */
@@ -175,5 +179,5 @@ async function runSteps(
 }
 
 /** The JSON columns of the one row; a write's first column is the number of its rows. */
-export const rowOf = (rows: readonly Columns[], { isWrite }: PreparedStep): Columns =>
-  (rows[0] ?? []).slice(isWrite ? 1 : 0);
+export const rowOf = ([row = []]: readonly Columns[], { isWrite }: PreparedStep): Columns =>
+  isWrite ? row.slice(1) : row;

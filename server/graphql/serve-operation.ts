@@ -66,7 +66,13 @@ async function run(
   trace: Trace,
 ): Promise<Outcome> {
   const { prepared, variables } = prepareOperation(roleSchema, operation, given);
-  if (prepared.steps.length > 0) trace.sql = prepared.steps.map(({ statement }) => statement.text).join('; ');
+  const [only] = prepared.steps;
+  if (only !== undefined) {
+    trace.sql =
+      prepared.steps.length === 1
+        ? only.statement.text
+        : prepared.steps.map(({ statement }) => statement.text).join('; ');
+  }
   const rows = await runPrepared(scene, seen, operation, prepared, variables, (text) => {
     trace.sql = `${text}; ${trace.sql}`;
   });
@@ -76,7 +82,7 @@ async function run(
     : { values: new Map<string, string>(), errors: [] };
   const outcome = dataOf(prepared.entries, rows, own.values, own.errors);
   // it is a copy: what it was made of may be used again
-  for (const column of rows.flat()) if (column !== null) scene.context.pool.recycle(column);
+  for (const row of rows) for (const column of row) if (column !== null) scene.context.pool.recycle(column);
   return outcome;
 }
 

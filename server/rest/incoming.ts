@@ -6,6 +6,7 @@ import { apiError } from '../errors/codes.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
 import type { RawRequest } from '../request/raw.ts';
+import { Patience } from './patience.ts';
 import { bodyCut, createUpload, type Upload, type UploadLimits } from './upload.ts';
 
 export interface IncomingLimits extends UploadLimits {
@@ -18,6 +19,9 @@ export interface IncomingLimits extends UploadLimits {
 export interface IncomingRequest extends RawRequest {
   readonly upload: Upload | null;
 }
+
+/** Those whose bodies are on their way. */
+const waiting = new Patience();
 
 const EMPTY = Buffer.alloc(0);
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
@@ -59,29 +63,30 @@ function readBody<T>(
       settleOverflow([]);
       return;
     }
-    const timer = setTimeout(() => reject(tooSlow()), BODY_SECONDS * 1000);
     const chunks: Buffer[] = [];
     let size = 0;
+    const late = (): void => reject(tooSlow());
+    waiting.add(late, BODY_SECONDS);
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       chunks.push(chunk);
       if (size <= limit) return;
-      clearTimeout(timer);
+      waiting.delete(late);
       incoming.pause();
       incoming.off('data', take);
       settleOverflow(chunks);
     };
     incoming.on('data', take);
-    incoming.once('end', () => {
-      clearTimeout(timer);
+    incoming.on('end', () => {
+      waiting.delete(late);
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
     });
     const cut = (): void => {
-      clearTimeout(timer);
+      waiting.delete(late);
       reject(bodyCut());
     };
-    incoming.once('aborted', cut);
-    incoming.once('error', cut);
+    incoming.on('aborted', cut);
+    incoming.on('error', cut);
   });
 }
 
