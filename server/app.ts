@@ -18,7 +18,7 @@ import { createStreamSlots } from './execute/stream.ts';
 import { describeGraphql } from './graphql/described.ts';
 import { loadDocuments } from './graphql/documents.ts';
 import { createGraphqlServer, mountGraphql } from './graphql/mount.ts';
-import type { Direct, Upgrade } from './host/http-server.ts';
+import type { Direct, FindDirect, Upgrade } from './host/http-server.ts';
 import { createAuthenticate } from './identity/authenticate.ts';
 import { createVerifier } from './identity/verify.ts';
 import { displayName } from './names.ts';
@@ -47,7 +47,7 @@ import { checkCompiling, checkLoginRole, type StartFinding } from './start-check
 export interface App {
   /** All that the API serves; REST and GraphQL, which most requests are for, may be asked without it. */
   readonly api: Hono<{ Bindings: HttpBindings }>;
-  readonly direct: Direct;
+  readonly direct: FindDirect;
   /** What becomes a WebSocket; null = nothing. */
   readonly upgrade: Upgrade | null;
   readonly admin: Hono;
@@ -97,11 +97,13 @@ function readAnew(live: Live, feed: Feed): void {
   feed.resync();
 }
 
-/** Asks the first that owns the target. */
-const eitherOf = (first: Direct, second: Direct): Direct => ({
-  owns: (target) => first.owns(target) || second.owns(target),
-  serve: (incoming, outgoing) => (first.owns(incoming.url ?? '') ? first : second).serve(incoming, outgoing),
-});
+/** Finds the first that owns a target. */
+const finderOf =
+  (owners: readonly Direct[]): FindDirect =>
+  (target) => {
+    for (const owner of owners) if (owner.owns(target)) return owner;
+    return null;
+  };
 
 /** Asks the first that would upgrade the request; null = there is none. */
 function upgradeOf(upgrades: readonly Upgrade[]): Upgrade | null {
@@ -220,7 +222,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
   const admin = createAdmin({ isLive, holder, reloader, pool }, metrics, config);
   return {
     api,
-    direct: owners.reduce(eitherOf),
+    direct: finderOf(owners),
     upgrade: upgradeOf([channels, graphql].filter((owner) => owner !== null)),
     admin,
     config,

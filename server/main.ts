@@ -7,7 +7,7 @@ import { ApiError } from './errors/error.ts';
 import { StartError } from './errors/start.ts';
 import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
-import { createHttpServer, type Direct, type Fetch, type Upgrade } from './host/http-server.ts';
+import { createHttpServer, type Fetch, type FindDirect, type Upgrade } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
@@ -47,7 +47,7 @@ const LONGEST_REQUEST_SECONDS = 300;
 const makeServer = (
   app: App,
   fetch: App['api']['fetch'] | App['admin']['fetch'],
-  more: { readonly direct?: Direct; readonly upgrade?: Upgrade | null } = {},
+  more: { readonly direct?: FindDirect; readonly upgrade?: Upgrade | null } = {},
 ): Server =>
   createHttpServer(fetch as Fetch, {
     ...more,

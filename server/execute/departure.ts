@@ -4,22 +4,27 @@
  */
 export class Departure {
   #gone = false;
-  #listener: (() => void) | null = null;
+  #watcher: Cancelled | null = null;
 
   get gone(): boolean {
     return this.#gone;
   }
 
-  /** Calls the listener when the client goes away, until it is taken back by null. There is one at a time. */
-  watch(listener: (() => void) | null): void {
-    if (listener !== null && this.#listener !== null) throw new Error('the departure is watched already');
-    this.#listener = listener;
+  /** Cancels what runs for the client when it goes away, until that is taken back by null. There is one at a time. */
+  watch(watcher: Cancelled | null): void {
+    if (watcher !== null && this.#watcher !== null) throw new Error('the departure is watched already');
+    this.#watcher = watcher;
   }
 
   /** The client has gone. */
   announce(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#listener?.();
+    this.#watcher?.cancel();
   }
+}
+
+/** What is cancelled when nobody waits for it any more. */
+interface Cancelled {
+  readonly cancel: () => void;
 }

@@ -38,10 +38,10 @@ export interface Step {
   /** What a COPY FROM STDIN reads. */
   readonly data?: Buffer;
   /**
-   * One row in place of those of the statement: the names of its columns, for which it is not run, or the number of
-   * rows that it wrote.
+   * Other rows than those of the statement: one with the names of its columns, for which it is not run, one with the
+   * number of rows that it wrote, or none.
    */
-  readonly answers?: 'columns' | 'affected';
+  readonly answers?: 'columns' | 'affected' | 'nothing';
 }
 
 /** A statement that stops after some rows, to be run on in a later exchange of the same transaction. */
@@ -178,6 +178,18 @@ function encodedOf(values: Step['values']): Buffer {
   return bytes;
 }
 
+/** Keeps a row, or hands it to whoever takes the rows of its portal. */
+function takeRow(running: Running, bytes: Buffer, start: number, end: number, lent: boolean): void {
+  const step = running.steps[running.at];
+  if (step?.portal) step.portal.take(bytes.subarray(start, end));
+  else if (step?.answers === 'nothing') return;
+  else if (lent) {
+    const row = Buffer.allocUnsafe(end - start);
+    bytes.copy(row, 0, start, end);
+    running.rows[running.at]?.push(parseDataRow(row));
+  } else running.rows[running.at]?.push(parseDataRow(bytes.subarray(start, end)));
+}
+
 /** Exchanges on one connection, one at a time. */
 export class Exchanger {
   readonly #stream: Duplex;
@@ -208,7 +220,10 @@ export class Exchanger {
    * rows are kept in.
    */
   constructor(connection: DriverConnection, mostPrepared: number, allocate?: (bytes: number) => Buffer) {
-    this.#reader = new FrameReader((type, payload, lent) => this.#receive(type, payload, lent), allocate);
+    this.#reader = new FrameReader(
+      (type, bytes, start, end, lent) => this.#receive(type, bytes, start, end, lent),
+      allocate,
+    );
     this.#stream = connection.stream;
     this.#mostPrepared = mostPrepared;
     const [listener, ...others] = this.#stream.listeners('data');
@@ -262,7 +277,8 @@ export class Exchanger {
       const cleans = this.#taints && isOutside && !steps.some(({ begins }) => begins === true);
       try {
         const reused = this.#writeAll(steps, cleansBefore, cleans);
-        const rows = steps.map(() => []);
+        const rows: Row[][] = [];
+        for (let step = 0; step < steps.length; step++) rows.push([]);
         this.#running = {
           steps,
           reused,
@@ -300,7 +316,8 @@ export class Exchanger {
     for (const name of this.#closing) this.#writer.close(name);
     // a transaction of its own, which an error of the steps does not undo
     if (cleansBefore) this.#writer.query(CLEANING);
-    const reused = steps.map((step) => this.#write(step));
+    const reused: boolean[] = [];
+    for (const step of steps) reused.push(this.#write(step));
     this.#writer.sync();
     if (cleansBehind) this.#writer.query(CLEANING);
     return reused;
@@ -365,28 +382,23 @@ export class Exchanger {
     }
   }
 
-  #receive(type: number, payload: Buffer, lent: boolean): void {
+  #receive(type: number, bytes: Buffer, start: number, end: number, lent: boolean): void {
     // given up, with more in the piece that was read
     if (this.#stream.destroyed) return;
-    if (this.#isCleaning && !ASIDE.has(type)) {
-      this.#receiveCleaning(type, payload);
-      return;
-    }
     const running = this.#running;
-    if (!running) {
-      this.#passOn(type, payload);
+    if ((this.#isCleaning && !ASIDE.has(type)) || !running) {
+      this.#receiveAside(type, bytes.subarray(start, end));
       return;
     }
     if (!running.begun && type !== ERROR_RESPONSE && !ASIDE.has(type)) running.begun = true;
     switch (type) {
-      case DATA_ROW: {
-        const portal = running.steps[running.at]?.portal;
-        if (portal) portal.take(payload);
-        else running.rows[running.at]?.push(parseDataRow(lent ? Buffer.from(payload) : payload));
+      case DATA_ROW:
+        takeRow(running, bytes, start, end, lent);
         break;
-      }
       case COMMAND_COMPLETE:
-        if (running.steps[running.at]?.answers) running.rows[running.at]?.push([parseAffected(payload)]);
+        if (running.steps[running.at]?.answers === 'affected') {
+          running.rows[running.at]?.push([parseAffected(bytes.subarray(start, end))]);
+        }
         this.#stepDone(running);
         break;
       case EMPTY_QUERY:
@@ -403,7 +415,7 @@ export class Exchanger {
       case COPY_IN:
         break;
       case ROW_DESCRIPTION:
-        running.rows[running.at]?.push(parseColumnNames(payload));
+        running.rows[running.at]?.push(parseColumnNames(bytes.subarray(start, end)));
         this.#stepDone(running);
         break;
       case PORTAL_SUSPENDED:
@@ -411,19 +423,25 @@ export class Exchanger {
         this.#stepDone(running);
         break;
       case ERROR_RESPONSE:
-        running.error ??= new DatabaseError(parseErrorFields(payload));
+        running.error ??= new DatabaseError(parseErrorFields(bytes.subarray(start, end)));
         break;
       case READY_FOR_QUERY:
-        this.#ready(running, String.fromCharCode(payload[0] ?? 0));
-        break;
-      case PARAMETER_STATUS:
-        // those of a transaction are told only where they outlast it, or the trip
-        if (!this.#isCleaning) this.#isTainted = true;
-        this.#passOn(type, payload);
+        this.#ready(running, String.fromCharCode(bytes[start] ?? 0));
         break;
       default:
-        this.#passOn(type, payload);
+        this.#receiveAside(type, bytes.subarray(start, end));
     }
+  }
+
+  /** What belongs to no exchange, or to a cleaning. */
+  #receiveAside(type: number, payload: Buffer): void {
+    if (this.#isCleaning && !ASIDE.has(type)) {
+      this.#receiveCleaning(type, payload);
+      return;
+    }
+    // those of a transaction are told only where they outlast it, or the trip
+    if (type === PARAMETER_STATUS && this.#running !== null && !this.#isCleaning) this.#isTainted = true;
+    this.#passOn(type, payload);
   }
 
   #stepDone(running: Running): void {

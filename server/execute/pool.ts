@@ -31,7 +31,10 @@ export interface Lease {
   readonly taint: () => void;
   /** Stops reading what the server sends, or goes on: a server whose rows nobody takes stops making them. */
   readonly pause: (paused: boolean) => void;
-  /** Asks the server to stop what runs on the connection. */
+  /**
+   * Asks the server to stop what runs on the connection. That may arrive late and hit whatever runs then: the
+   * connection is not lent again.
+   */
   readonly cancel: () => void;
   /** Gives the connection back; one that is broken, or in a transaction, is closed instead. */
   readonly release: (broken?: Error) => void;
@@ -89,11 +92,12 @@ interface Waiter {
 /** One use of a connection. */
 class Loan implements Lease {
   readonly #member: Member;
-  readonly #giveBack: (member: Member, broken: Error | undefined) => void;
+  readonly #giveBack: (member: Member, isBroken: boolean) => void;
   #trips = 0;
   #isOver = false;
+  #isCancelled = false;
 
-  constructor(member: Member, giveBack: (member: Member, broken: Error | undefined) => void) {
+  constructor(member: Member, giveBack: (member: Member, isBroken: boolean) => void) {
     this.#member = member;
     this.#giveBack = giveBack;
   }
@@ -120,6 +124,7 @@ class Loan implements Lease {
   }
 
   cancel(): void {
+    this.#isCancelled = true;
     this.#member.backend.cancel();
   }
 
@@ -127,7 +132,7 @@ class Loan implements Lease {
     if (this.#isOver) throw new Error('the connection was given back already');
     this.#isOver = true;
     this.#member.backend.exchanger.settle();
-    this.#giveBack(this.#member, broken);
+    this.#giveBack(this.#member, broken !== undefined || this.#isCancelled);
   }
 }
 
@@ -198,9 +203,9 @@ class ConnectionPool implements Pool {
     return new Loan(member, this.#giveBack);
   }
 
-  readonly #giveBack = (member: Member, broken: Error | undefined): void => {
+  readonly #giveBack = (member: Member, isBroken: boolean): void => {
     member.isLent = false;
-    if (broken || !member.backend.exchanger.idle) {
+    if (isBroken || !member.backend.exchanger.idle) {
       member.ending ??= 'closed by error';
       member.backend.destroy();
       // its place is free at once, whenever the socket tells of its end

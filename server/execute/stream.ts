@@ -398,8 +398,7 @@ async function tryToOpen(
   const lines = new RowStream(lease, work, () => {
     if (!goesOn) onReleased();
   });
-  const abort = (): void => void lines.destroy();
-  departure?.watch(abort);
+  departure?.watch({ cancel: () => void lines.destroy() });
   try {
     if (departure?.gone) throw abandoned();
     return { facts: await lines.open(), lines, close: () => lines.close() };

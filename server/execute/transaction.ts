@@ -152,6 +152,7 @@ const sessionStep = ({ key, text, values, repeats }: SessionStatement): Step => 
   formats: ALL_AS_TEXT,
   binary: NO_BINARY,
   repeats: repeats === true,
+  answers: 'nothing',
 });
 
 /** The session, and the call of the pre-request function. */
@@ -353,12 +354,7 @@ export async function withLease<T>(
   const lending = pool.acquire();
   const lease = lending instanceof Promise ? await lending : lending;
   let broken: Error | undefined;
-  const cancel = (): void => {
-    // it may arrive late and hit whatever runs then: such a connection is not lent again
-    broken = new Error('the request was cancelled');
-    lease.cancel();
-  };
-  departure?.watch(cancel);
+  departure?.watch(lease);
   try {
     if (departure?.gone) throw abandoned();
     if (taints) lease.taint();
@@ -367,7 +363,7 @@ export async function withLease<T>(
     if (!(error instanceof ConnectionLostError)) {
       throw departure?.gone && error instanceof ApiError ? abandoned(error) : error;
     }
-    broken ??= error;
+    broken = error;
     if (departure?.gone) throw abandoned(error);
     if (!isFarewell(error, lease, mode.readOnly) || farewells === MOST_FAREWELLS) throw lost(error);
   } finally {

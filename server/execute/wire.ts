@@ -222,21 +222,21 @@ interface Partial {
 }
 
 /**
- * Cuts the server's stream into frames: type, and the payload without the header. A payload that is `lent` is a
- * part of the chunk that is being read, and valid only until the listener returns.
+ * Takes a frame: its type, and the bytes that its payload lies in, from `start` to `end`. A payload that is `lent` is
+ * a part of what is being read, and valid only until this returns.
  */
+export type TakeFrame = (type: number, bytes: Buffer, start: number, end: number, lent: boolean) => void;
+
+/** Cuts the server's stream into frames. */
 export class FrameReader {
-  readonly #onFrame: (type: number, payload: Buffer, lent: boolean) => void;
+  readonly #onFrame: TakeFrame;
   readonly #allocate: (bytes: number) => Buffer;
   /** Less than a header, left from the last chunk. */
   #rest: Buffer | null = null;
   #partial: Partial | null = null;
 
   /** `allocate` makes the buffers of payloads that arrive in several pieces. */
-  constructor(
-    onFrame: (type: number, payload: Buffer, lent: boolean) => void,
-    allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
-  ) {
+  constructor(onFrame: TakeFrame, allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.#onFrame = onFrame;
     this.#allocate = allocate;
   }
@@ -259,7 +259,7 @@ export class FrameReader {
       const start = at + HEADER;
       at = start + length;
       if (at <= chunk.length) {
-        this.#onFrame(type, chunk.subarray(start, at), true);
+        this.#onFrame(type, chunk, start, at, true);
       } else {
         const payload = this.#allocate(length);
         this.#partial = { type, payload, filled: chunk.copy(payload, 0, start) };
@@ -271,11 +271,12 @@ export class FrameReader {
   #continue(chunk: Buffer): number {
     const partial = this.#partial;
     if (!partial) return 0;
-    const copied = chunk.copy(partial.payload, partial.filled);
+    const { type, payload } = partial;
+    const copied = chunk.copy(payload, partial.filled);
     partial.filled += copied;
-    if (partial.filled === partial.payload.length) {
+    if (partial.filled === payload.length) {
       this.#partial = null;
-      this.#onFrame(partial.type, partial.payload, false);
+      this.#onFrame(type, payload, 0, payload.length, false);
     }
     return copied;
   }

@@ -204,7 +204,8 @@ function createRoleSchema(
       return shownSchema;
     },
     operationOf: (document, operationName) => {
-      const key = `${operationName ?? ''}\0${document}`;
+      // no valid document begins with a name and a NUL
+      const key = operationName === null ? document : `${operationName}\0${document}`;
       const known = operations.get(key);
       if (known) return known;
       const operation = readOperation(schema, document, operationName, settings);

@@ -1,7 +1,7 @@
 /**
  * One operation, however it came: read, prepared and run; what goes wrong with it is an outcome, too.
  */
-import { GraphQLError, getVariableValues } from 'graphql';
+import { GraphQLError, getVariableValues, isNonNullType, isScalarType } from 'graphql';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
 import type { RestContext, Scene } from '../rest/context.ts';
@@ -45,17 +45,46 @@ export function operationOf(
   return roleSchema.operationOf(document, request.operationName);
 }
 
+/** The values of variables, which are scalars and all given, as `getVariableValues` reads them; null = it has to. */
+function readScalars({ variables }: Operation, given: GraphqlRequest['variables']): Variables | null {
+  const values: Record<string, unknown> = {};
+  for (const [name, type] of variables) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const scalar = isNonNullType(type) ? type.ofType : type;
+    if (value === undefined || value === null || !isScalarType(scalar)) return null;
+    try {
+      const read = scalar.parseValue(value);
+      if (read === undefined) return null;
+      values[name] = read;
+    } catch {
+      // what is wrong with it is told where all are read
+      return null;
+    }
+  }
+  return values;
+}
+
 /** Prepares an operation with variables. Throws DocumentError, GraphQLError and ApiError. */
 export function prepareOperation(
   roleSchema: RoleSchema,
   operation: Operation,
   given: GraphqlRequest['variables'],
 ): ReadyOperation {
-  const defined = operation.definition.variableDefinitions ?? [];
-  const { coerced, errors } = getVariableValues(roleSchema.schema, defined, given, { maxErrors: 20 });
-  if (errors) throw new DocumentError(errors);
-  return { operation, variables: coerced, prepared: roleSchema.preparedOf(operation, coerced) };
+  let variables = readScalars(operation, given);
+  if (variables === null) {
+    const defined = operation.definition.variableDefinitions ?? [];
+    const { coerced, errors } = getVariableValues(roleSchema.schema, defined, given, { maxErrors: 20 });
+    if (errors) throw new DocumentError(errors);
+    variables = coerced;
+  }
+  return { operation, variables, prepared: roleSchema.preparedOf(operation, variables) };
 }
+
+const textOf = (steps: Prepared['steps']): string | null => {
+  const [first, ...others] = steps;
+  if (first === undefined || others.length === 0) return first?.statement.text ?? null;
+  return steps.map(({ statement }) => statement.text).join('; ');
+};
 
 async function run(
   scene: Scene,
@@ -66,25 +95,21 @@ async function run(
   trace: Trace,
 ): Promise<Outcome> {
   const { prepared, variables } = prepareOperation(roleSchema, operation, given);
-  const [only] = prepared.steps;
-  if (only !== undefined) {
-    trace.sql =
-      prepared.steps.length === 1
-        ? only.statement.text
-        : prepared.steps.map(({ statement }) => statement.text).join('; ');
-  }
+  trace.sql = textOf(prepared.steps) ?? trace.sql;
   const rows = await runPrepared(scene, seen, operation, prepared, variables, (text) => {
     trace.sql = `${text}; ${trace.sql}`;
   });
   const asks = prepared.entries.some(({ kind }) => kind === 'introspection');
   const own = asks
     ? await introspect(roleSchema.introspected(), operation, prepared.entries, variables)
-    : { values: new Map<string, string>(), errors: [] };
+    : NOT_INTROSPECTED;
   const outcome = dataOf(prepared.entries, rows, own.values, own.errors);
   // it is a copy: what it was made of may be used again
   for (const row of rows) for (const column of row) if (column !== null) scene.context.pool.recycle(column);
   return outcome;
 }
+
+const NOT_INTROSPECTED = { values: new Map<string, string>(), errors: [] };
 
 /** What is wrong with a nested insert, or a value that nests too deeply. */
 const ABOUT_BODY = /^AURA(?:103|14\d)$/;

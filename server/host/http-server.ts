@@ -26,6 +26,9 @@ export interface Direct {
   readonly serve: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 }
 
+/** Finds who answers a target; null = the fetch handler does. */
+export type FindDirect = (target: string) => Direct | null;
+
 /** What makes other connections of requests than those of HTTP. */
 export interface Upgrade {
   readonly upgrades: (request: Pick<IncomingMessage, 'url' | 'headers'>) => boolean;
@@ -34,7 +37,7 @@ export interface Upgrade {
 }
 
 export interface HttpServerOptions {
-  readonly direct?: Direct | null;
+  readonly direct?: FindDirect;
   readonly upgrade?: Upgrade | null;
   /** Bytes. */
   readonly maxUrlLength: number;
@@ -84,9 +87,11 @@ function rawAnswer(refusal: ApiError): string {
 const HOST = /^[\w.~%!$&'()*+,;=:[\]-]*$/;
 
 /** What Node lets pass, or would refuse without a word (RFC 9112 section 3.2); null = nothing. */
-function wrongHead({ headers: { host }, httpVersion, url = '' }: IncomingMessage): string | null {
+const wrongHost = ({ host }: IncomingHttpHeaders): string | null =>
+  host === undefined || HOST.test(host) ? null : 'The Host header is no host.';
+
+function wrongLine({ url = '', httpVersion, headers: { host } }: IncomingMessage): string | null {
   if (host === undefined) return httpVersion === '1.1' ? 'The Host header is missing.' : null;
-  if (!HOST.test(host)) return 'The Host header is no host.';
   const backslash = url.indexOf('\\');
   if (backslash < 0) return null;
   const query = url.indexOf('?');
@@ -147,8 +152,10 @@ function listenForUpgrades(
 
 /** The last request of a connection. */
 interface LastRequest {
-  rawHeaders: readonly string[];
-  headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly headers: IncomingHttpHeaders;
+  /** What is wrong with its headers; null = nothing. */
+  readonly wrong: string | null;
   answer: ServerResponse;
 }
 
@@ -160,22 +167,22 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
 
 /** Makes a server; it does not listen yet. */
 export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
-  const { direct = null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
+  const { direct = () => null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
   const lastRequests = new WeakMap<Duplex, LastRequest>();
-  // clients send the same headers again and again: what was made of them stays with the object that holds them
-  const remember = (incoming: IncomingMessage, answer: ServerResponse): void => {
+  /** What is wrong with the head of a request; null = nothing. */
+  const read = (incoming: IncomingMessage, answer: ServerResponse): string | null => {
     const { rawHeaders, socket } = incoming;
     const last = lastRequests.get(socket);
-    if (last === undefined) {
-      lastRequests.set(socket, { rawHeaders, headers: incoming.headers, answer });
-    } else if (isSame(last.rawHeaders, rawHeaders)) {
+    // clients send the same headers again and again: what was made of them stays with the object that holds them
+    if (last !== undefined && isSame(last.rawHeaders, rawHeaders)) {
       incoming.headers = last.headers;
       last.answer = answer;
-    } else {
-      last.rawHeaders = rawHeaders;
-      last.headers = incoming.headers;
-      last.answer = answer;
+      return last.wrong ?? wrongLine(incoming);
     }
+    const { headers } = incoming;
+    const wrong = wrongHost(headers);
+    lastRequests.set(socket, { rawHeaders, headers, wrong, answer });
+    return wrong ?? wrongLine(incoming);
   };
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
@@ -197,18 +204,20 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     }),
   };
   const server = createServer(serverOptions, (incoming, outgoing) => {
-    remember(incoming, outgoing);
-    const wrong = wrongHead(incoming);
+    const wrong = read(incoming, outgoing);
     if (wrong !== null) {
       refuse(outgoing, apiError('AURA010', NOT_HTTP, { details: wrong }));
-    } else if (direct?.owns(incoming.url ?? '')) {
-      direct.serve(incoming, outgoing).catch((error: unknown) => {
-        onDefect(error);
-        outgoing.destroy();
-      });
-    } else {
-      void listener(incoming, outgoing);
+      return;
     }
+    const owner = direct(incoming.url ?? '');
+    if (owner === null) {
+      void listener(incoming, outgoing);
+      return;
+    }
+    owner.serve(incoming, outgoing).catch((error: unknown) => {
+      onDefect(error);
+      outgoing.destroy();
+    });
   });
   if (upgrade) listenForUpgrades(server, upgrade, onDefect);
   // their size is bounded; beyond a number Node would leave headers out without a word

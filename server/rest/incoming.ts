@@ -43,24 +43,27 @@ const tooSlow = (): Error =>
     headers: { Connection: 'close' },
   });
 
-/** Reads a body; one that is too large goes on as what `overflow` makes of the pieces that have been read. */
-function readBody<T>(
-  incoming: IncomingMessage,
-  limit: number,
-  overflow: (pieces: readonly Buffer[]) => T,
-): Promise<Buffer | T> {
+/** What becomes of a body. Both may throw. */
+interface BodyUse<T> {
+  readonly whole: (body: Buffer) => T;
+  /** It is larger than it may be; these are the pieces that have been read. */
+  readonly overflow: (pieces: readonly Buffer[]) => T;
+}
+
+/** Reads a body within a limit. Rejects with AURA012, AURA105, and what its use throws. */
+function readBody<T>(incoming: IncomingMessage, limit: number, { whole, overflow }: BodyUse<T>): Promise<T> {
   const announced = Number(incoming.headers['content-length'] ?? Number.NaN);
-  if (announced === 0) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
-    const settleOverflow = (pieces: readonly Buffer[]): void => {
+    const settle = <Read>(use: (read: Read) => T, read: Read): void => {
       try {
-        resolve(overflow(pieces));
+        resolve(use(read));
       } catch (error) {
         reject(error);
       }
     };
-    if (announced > limit) {
-      settleOverflow([]);
+    if (announced === 0 || announced > limit) {
+      if (announced === 0) settle(whole, EMPTY);
+      else settle(overflow, []);
       return;
     }
     const chunks: Buffer[] = [];
@@ -74,17 +77,17 @@ function readBody<T>(
       waiting.delete(late);
       incoming.pause();
       incoming.off('data', take);
-      settleOverflow(chunks);
+      settle(overflow, chunks);
     };
-    incoming.on('data', take);
-    incoming.on('end', () => {
-      waiting.delete(late);
-      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
-    });
     const cut = (): void => {
       waiting.delete(late);
       reject(bodyCut());
     };
+    incoming.on('data', take);
+    incoming.on('end', () => {
+      waiting.delete(late);
+      settle(whole, chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
     incoming.on('aborted', cut);
     incoming.on('error', cut);
   });
@@ -140,24 +143,32 @@ const FORM = 'application/x-www-form-urlencoded';
 const belowPrefix = (path: string, prefix: string): string =>
   prefix === '/' ? path : path.slice(prefix.length) || '/';
 
-/** The body as far as it is read at once. */
-async function readWithin(
+/** Reads the body as far as it is read at once. */
+function readWithin(
   incoming: IncomingMessage,
-  path: string,
+  { method, path, query, headers }: Omit<RawRequest, 'body'>,
   byBody: boolean,
   limits: IncomingLimits,
-): Promise<{ body: Buffer; upload: Upload | null }> {
+): Promise<IncomingRequest> {
   const imports = byBody ? 'never' : importOf(incoming, path);
-  const upload = (pieces: readonly Buffer[]): Upload => createUpload(incoming, pieces, limits);
-  if (imports === 'always') return { body: EMPTY, upload: upload([]) };
+  const importing = (pieces: readonly Buffer[]): IncomingRequest => {
+    const upload = createUpload(incoming, pieces, limits);
+    return { method, path, query, headers, body: EMPTY, upload };
+  };
+  if (imports === 'always') return Promise.resolve(importing([]));
   const [limit, setting] = byBody
     ? [limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length']
     : [limits.serverMaxBodySize, 'server-max-body-size'];
-  const body = await readBody(incoming, limit, (pieces) => {
-    if (imports === 'never') throw tooLarge(limit, setting);
-    return upload(pieces);
+  return readBody<IncomingRequest>(incoming, limit, {
+    whole: (body) => {
+      const request = { method, path, query, headers, body, upload: null };
+      return byBody ? { ...asRead(request), upload: null } : request;
+    },
+    overflow: (pieces) => {
+      if (imports === 'never') throw tooLarge(limit, setting);
+      return importing(pieces);
+    },
   });
-  return Buffer.isBuffer(body) ? { body, upload: null } : { body: EMPTY, upload: body };
 }
 
 /** The path and query of a request target, which for a proxy begins with the host (RFC 9112 section 3.2.2). */
@@ -187,8 +198,5 @@ export function readIncoming(
   const query = at < 0 ? '' : url.slice(at + 1);
   const { headers } = incoming;
   if (!WITH_BODY.has(method)) return { method, path, query, headers, body: EMPTY, upload: null };
-  return readWithin(incoming, path, byBody, limits).then(({ body, upload }) => {
-    const raw = { method, path, query, headers, body };
-    return { ...(byBody ? asRead(raw) : raw), upload };
-  });
+  return readWithin(incoming, { method, path, query, headers }, byBody, limits);
 }

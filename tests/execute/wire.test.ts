@@ -50,8 +50,8 @@ type Frames = readonly (readonly [type: string, payload: string])[];
 /** The frames that a reader finds in these chunks. */
 const read = (chunks: readonly Buffer[]): Frames => {
   const found: [string, string][] = [];
-  const reader = new FrameReader((type, payload) =>
-    found.push([String.fromCharCode(type), payload.toString('hex')]),
+  const reader = new FrameReader((type, bytes, start, end) =>
+    found.push([String.fromCharCode(type), bytes.toString('hex', start, end)]),
   );
   for (const chunk of chunks) reader.push(chunk);
   return found;
