@@ -16,6 +16,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import { apiError, type Code } from '../errors/codes.ts';
 import type { ApiError } from '../errors/error.ts';
 import { systemCode } from '../errors/start.ts';
+import { keepWith } from './kept.ts';
 
 /** What answers requests. */
 export type Fetch = Parameters<typeof getRequestListener>[0];
@@ -152,10 +153,12 @@ function listenForUpgrades(
 
 /** The last request of a connection. */
 interface LastRequest {
-  readonly rawHeaders: readonly string[];
-  readonly headers: IncomingHttpHeaders;
-  /** What is wrong with its headers; null = nothing. */
-  readonly wrong: string | null;
+  rawHeaders: readonly string[];
+  headers: IncomingHttpHeaders;
+  /** They have come again, and what is made of them is kept. */
+  isKept: boolean;
+  /** What is wrong with them; null = nothing. */
+  wrong: string | null;
   answer: ServerResponse;
 }
 
@@ -173,15 +176,24 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
   const read = (incoming: IncomingMessage, answer: ServerResponse): string | null => {
     const { rawHeaders, socket } = incoming;
     const last = lastRequests.get(socket);
-    // clients send the same headers again and again: what was made of them stays with the object that holds them
     if (last !== undefined && isSame(last.rawHeaders, rawHeaders)) {
-      incoming.headers = last.headers;
+      if (!last.isKept) keepWith(last.headers);
+      last.isKept = true;
       last.answer = answer;
+      incoming.headers = last.headers;
       return last.wrong ?? wrongLine(incoming);
     }
     const { headers } = incoming;
     const wrong = wrongHost(headers);
-    lastRequests.set(socket, { rawHeaders, headers, wrong, answer });
+    if (last === undefined) {
+      lastRequests.set(socket, { rawHeaders, headers, isKept: false, wrong, answer });
+    } else {
+      last.rawHeaders = rawHeaders;
+      last.headers = headers;
+      last.isKept = false;
+      last.wrong = wrong;
+      last.answer = answer;
+    }
     return wrong ?? wrongLine(incoming);
   };
   const listener = getRequestListener(fetch, {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Config } from '../config.ts';
+import { Kept } from '../host/kept.ts';
 import { tokenRequired, unknownKey } from './refusal.ts';
 import { anonymousIdentity, type Identity, type VerifiedToken } from './role.ts';
 import type { Verify } from './verify.ts';
@@ -85,15 +86,14 @@ export function tokenOf({ authorization, apikey }: Credentials): string | null {
   return apikey !== undefined && looksLikeJwt(apikey) ? apikey : null;
 }
 
-/** Tokens of headers that come again: a text is hashed once, however often it is looked for. */
-const tokens = new WeakMap<Credentials, string | null>();
+/** A text is hashed once, however often it is looked for. */
+const tokens = new Kept<string | null>();
 
 function knownTokenOf(credentials: Credentials): string | null {
-  let token = tokens.get(credentials);
-  if (token === undefined) {
-    token = tokenOf(credentials);
-    tokens.set(credentials, token);
-  }
+  const known = tokens.get(credentials);
+  if (known !== undefined) return known;
+  const token = tokenOf(credentials);
+  tokens.set(credentials, token);
   return token;
 }
 

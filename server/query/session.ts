@@ -26,6 +26,8 @@ export interface Session {
   /** Time zone, settings of the called function, `app.settings.*`. */
   readonly settings: readonly Setting[];
   readonly readOnly: boolean;
+  /** The same object serves several requests. */
+  readonly repeats: boolean;
 }
 
 /** The statement and its values. */
@@ -89,15 +91,17 @@ function textFor(roleSettings: number, settings: number, readOnly: boolean): str
   return compile(sql`select ${list(calls)}`).text;
 }
 
-/** A maker of session statements, which remembers the texts that it has made, and the statements of sessions. */
+/** A maker of session statements, which remembers the texts that it has made, and the statements of sessions that repeat. */
 export function createSessionRenderer(): (session: Session) => SessionStatement {
   const texts = new Map<string, string>();
   const statements = new WeakMap<Session, SessionStatement>();
   return (session) => {
-    const known = statements.get(session);
-    if (known?.repeats === true) return known;
-    const statement = known === undefined ? render(session, texts) : { ...known, repeats: true };
-    statements.set(session, statement);
+    if (!session.repeats) return render(session, texts);
+    let statement = statements.get(session);
+    if (statement === undefined) {
+      statement = render(session, texts);
+      statements.set(session, statement);
+    }
     return statement;
   };
 }
@@ -122,5 +126,5 @@ function render(session: Session, texts: Map<string, string>): SessionStatement 
     session.cookies,
   );
   for (const [name, value] of settings) values.push(name, value);
-  return { key, text, values, repeats: false };
+  return { key, text, values, repeats: session.repeats };
 }

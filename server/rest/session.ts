@@ -4,6 +4,7 @@
 import type { RoleSettings } from '../config/role-settings.ts';
 import { statementTimeout } from '../config/role-settings.ts';
 import type { Config } from '../config.ts';
+import { Kept } from '../host/kept.ts';
 import type { Identity } from '../identity/role.ts';
 import type { DatabasePlan } from '../plan/types.ts';
 import { type Session, searchPathOf } from '../query/session.ts';
@@ -31,16 +32,15 @@ interface HeaderTexts {
   readonly cookies: string;
 }
 
-/** Headers as SQL sees them. A connection that sends the same ones again and again has one object for them. */
-const texts = new WeakMap<RawRequest['headers'], HeaderTexts>();
+/** Headers as SQL sees them. */
+const texts = new Kept<HeaderTexts>();
 
 function textsOf(headers: RawRequest['headers']): HeaderTexts {
-  let found = texts.get(headers);
-  if (found === undefined) {
-    found = { headers: headersText(headers), cookies: cookiesText(headers['cookie']) };
-    texts.set(headers, found);
-  }
-  return found;
+  const known = texts.get(headers);
+  if (known !== undefined) return known;
+  const made = { headers: headersText(headers), cookies: cookiesText(headers['cookie']) };
+  texts.set(headers, made);
+  return made;
 }
 
 function headersText(headers: RawRequest['headers']): string {
@@ -113,24 +113,25 @@ export function createSessionOf(
               ...config.appSettings,
             ],
       readOnly: plan.readOnly,
+      repeats: false,
     };
   };
 
-  const remembered = new WeakMap<RawRequest['headers'], Map<SessionPlan, Remembered>>();
+  const remembered = new Kept<Map<SessionPlan, Remembered>>();
   return (identity, raw, plan) => {
-    let byPlan = remembered.get(raw.headers);
-    const known = byPlan?.get(plan);
-    if (
-      known?.identity === identity &&
-      known.session.path === raw.path &&
-      known.session.method === raw.method
-    )
-      return known.session;
-    const session = make(identity, raw, plan);
+    const { headers, method, path } = raw;
+    if (!remembered.keeps(headers)) return make(identity, raw, plan);
+    let byPlan = remembered.get(headers);
     if (byPlan === undefined) {
       byPlan = new Map();
-      remembered.set(raw.headers, byPlan);
-    } else if (byPlan.size === MOST_REMEMBERED) byPlan.clear();
+      remembered.set(headers, byPlan);
+    }
+    const known = byPlan.get(plan);
+    if (known?.identity === identity && known.session.path === path && known.session.method === method) {
+      return known.session;
+    }
+    const session = { ...make(identity, raw, plan), repeats: true };
+    if (byPlan.size >= MOST_REMEMBERED) byPlan.clear();
     byPlan.set(plan, { identity, session });
     return session;
   };

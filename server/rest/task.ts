@@ -88,6 +88,7 @@ export function within(session: Session, mostMs: number): Session {
   return {
     ...session,
     statementTimeout: statementTimeout === 0 ? mostMs : Math.min(statementTimeout, mostMs),
+    repeats: false,
   };
 }
 
