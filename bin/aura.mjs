@@ -23,7 +23,13 @@ const major = Number(process.versions.node.split('.')[0]);
  * one thread: PostgreSQL has work for the other processors, and threads that wait for each other cost both of them. The
  * old generation is collected when it has doubled: V8 would let it grow to four times its size where memory is plenty.
  */
-const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge', '--heap-growing-percent=100'];
+const V8_FLAGS = [
+  '--max-semi-space-size=4',
+  '--no-parallel-scavenge',
+  '--heap-growing-percent=100',
+  // for what the start leaves behind (server/host/memory.ts)
+  '--expose-gc',
+];
 
 const isTuned = () =>
   [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((option) => option.includes('semi-space'));

@@ -9,6 +9,7 @@ import { explainUnreachable } from './execute/connection.ts';
 import { createDrain, type Drain } from './host/drain.ts';
 import { createHttpServer, type Fetch, type FindDirect, type Upgrade } from './host/http-server.ts';
 import { addressesOf, listenAll } from './host/listen.ts';
+import { giveBackMemory } from './host/memory.ts';
 import type { LoadConfig } from './settings.ts';
 import { checkConfig, type StartFinding } from './start-checks.ts';
 
@@ -120,6 +121,7 @@ export async function serve(
     drains.push(...(await listenForAdmin(app)).map(createDrain));
     await app.start();
     if (checked) judge(app.findings(), app);
+    giveBackMemory();
     const { servers, shown } = await listenForApi(app);
     api = servers;
     drains.push(...servers.map(createDrain));
