@@ -69,6 +69,10 @@ const GRACE_MS = 2000;
 /** Between two looks at connections that lie idle, at most. */
 const SWEEP_MS = 1000;
 
+/** A connection that is out for so long may have been forgotten, or has much to do. */
+const LONG_MS = 25;
+const REST_MS = 1;
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 
 /** A connection and what the pool knows of it. */
@@ -79,6 +83,7 @@ interface Member {
   readonly bornAt: number;
   idleSince: number;
   isLent: boolean;
+  lentSince: number;
   /** Why it is being closed; null = it is not. */
   ending: ConnectionEvent | null;
 }
@@ -156,6 +161,9 @@ class ConnectionPool implements Pool {
   #reachable = true;
   #patience: NodeJS.Timeout | null = null;
   #sweeping: NodeJS.Timeout | null = null;
+  #feeding: NodeJS.Immediate | null = null;
+  /** When those who wait were last kept waiting for the others. */
+  #rested = 0;
   #closing: Promise<void> | null = null;
   /** Told when the last connection has ended. */
   #onEmpty: (() => void) | null = null;
@@ -168,7 +176,8 @@ class ConnectionPool implements Pool {
 
   acquire(): Lease | Promise<Lease> {
     if (this.#closing !== null) return Promise.reject(new Error('the pool is closed'));
-    const member = this.#idle.pop();
+    // whoever waits comes first
+    const member = this.#waiting.length === 0 ? this.#idle.pop() : undefined;
     if (member !== undefined) return this.#lend(member);
     return new Promise((resolve, reject) => {
       const until = performance.now() + this.#options.dbPoolAcquisitionTimeout * 1000;
@@ -200,6 +209,7 @@ class ConnectionPool implements Pool {
 
   #lend(member: Member): Lease {
     member.isLent = true;
+    member.lentSince = performance.now();
     return new Loan(member, this.#giveBack);
   }
 
@@ -224,16 +234,45 @@ class ConnectionPool implements Pool {
     return dbPoolMaxLifetime > 0 && performance.now() - bornAt > dbPoolMaxLifetime * 1000;
   }
 
-  /** Gives a connection to who has waited longest, or lays it ready. */
+  /** Lays a connection ready, for who has waited longest if anybody waits. */
   #serve(member: Member): void {
-    const waiter = this.#waiting.shift();
-    if (waiter !== undefined) {
-      waiter.resolve(this.#lend(member));
-      return;
-    }
     member.idleSince = performance.now();
     this.#idle.push(member);
+    if (this.#waiting.length > 0) this.#feedLater();
+    else this.#sweepLater();
+  }
+
+  /**
+   * Lends to those who wait once all that has arrived is answered. To go on with a connection in the moment it comes
+   * back keeps one PostgreSQL process and this one waking each other, and the system's scheduler may then forget the
+   * other connections for seconds (seen with Linux 6.18, autogroups and two processors). Where one has been out for
+   * long nevertheless, a moment of rest lets it have its turn.
+   */
+  #feedLater(): void {
+    this.#feeding ??= setImmediate(() => {
+      if (this.#needsRest(performance.now())) setTimeout(this.#feed, REST_MS);
+      else this.#feed();
+    });
+  }
+
+  readonly #feed = (): void => {
+    this.#feeding = null;
+    while (this.#waiting.length > 0) {
+      const member = this.#idle.pop();
+      if (member === undefined) return;
+      this.#waiting.shift()?.resolve(this.#lend(member));
+    }
     this.#sweepLater();
+  };
+
+  #needsRest(now: number): boolean {
+    if (now - this.#rested < LONG_MS) return false;
+    for (const { isLent, lentSince } of this.#members) {
+      if (!isLent || now - lentSince < LONG_MS) continue;
+      this.#rested = now;
+      return true;
+    }
+    return false;
   }
 
   /** Opens as many connections as there are requests for them, and places. */
@@ -269,7 +308,7 @@ class ConnectionPool implements Pool {
     this.#serial += 1;
     const member = {
       ...{ backend, serial: this.#serial, bornAt: now, idleSince: now },
-      ...{ isLent: false, ending: null },
+      ...{ isLent: false, lentSince: now, ending: null },
     };
     born.member = member;
     this.#members.add(member);
