@@ -35,7 +35,7 @@ export function dataOf(
   const isAnswered = (entry: RootEntry): boolean =>
     entry.kind !== 'introspection' || introspected.has(entry.key);
   if (!entries.some(isAnswered)) return failed(errors);
-  const pieces: Buffer[] = [];
+  const pieces: (string | Buffer)[] = [];
   let text = '{"data":{';
   let isFirst = true;
   for (const entry of entries) {
@@ -46,13 +46,25 @@ export function dataOf(
     if (entry.kind === 'text') text += JSON.stringify(entry.text);
     else if (entry.kind === 'introspection') text += own;
     else {
-      pieces.push(Buffer.from(text), rows[entry.step]?.[entry.column] ?? NULL);
+      pieces.push(text, rows[entry.step]?.[entry.column] ?? NULL);
       text = '';
     }
   }
-  const tail = errors.length === 0 ? '}}' : `},"errors":${JSON.stringify(errors)}}`;
-  pieces.push(Buffer.from(text + tail));
-  return { body: Buffer.concat(pieces), status: 200, headers: {}, errorCode: null };
+  pieces.push(errors.length === 0 ? `${text}}}` : `${text}},"errors":${JSON.stringify(errors)}}`);
+  return { body: concat(pieces), status: 200, headers: NO_HEADERS, errorCode: null };
+}
+
+const NO_HEADERS = {};
+
+/** Texts and bytes in one buffer. */
+function concat(pieces: readonly (string | Buffer)[]): Buffer {
+  let size = 0;
+  for (const piece of pieces) size += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
+  const whole = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const piece of pieces)
+    at += typeof piece === 'string' ? whole.write(piece, at) : piece.copy(whole, at);
+  return whole;
 }
 
 const LINE_FEED = 0x0a;

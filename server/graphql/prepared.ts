@@ -136,12 +136,22 @@ export function createRoleSchemas(): RoleSchemas {
   };
   const make = (catalog: Catalog, settings: SchemaSettings, role: string): RoleSchema =>
     createRoleSchema({ catalog, role, options: settings }, settings, idOf);
+  const rolesOf = (catalog: Catalog, settings: SchemaSettings): LRUCache<string, RoleSchema> => {
+    let bySettings = byCatalog.get(catalog);
+    if (bySettings === undefined) {
+      bySettings = new WeakMap();
+      byCatalog.set(catalog, bySettings);
+    }
+    let byRole = bySettings.get(settings);
+    if (byRole === undefined) {
+      byRole = new LRUCache({ max: MOST_ROLES });
+      bySettings.set(settings, byRole);
+    }
+    return byRole;
+  };
   return {
     of: (catalog, settings, role) => {
-      const bySettings = byCatalog.get(catalog) ?? new WeakMap<object, LRUCache<string, RoleSchema>>();
-      byCatalog.set(catalog, bySettings);
-      const byRole = bySettings.get(settings) ?? new LRUCache<string, RoleSchema>({ max: MOST_ROLES });
-      bySettings.set(settings, byRole);
+      const byRole = rolesOf(catalog, settings);
       const known = byRole.get(role);
       if (known) return known;
       const made = make(catalog, settings, role);
@@ -214,8 +224,11 @@ function createRoleSchema(
     },
     preparedOf: (operation, variables) => {
       const structure = structureOfAll(operation, variables);
-      const byStructure = prepared.get(operation) ?? new LRUCache<string, Prepared>({ max: MOST_STRUCTURES });
-      prepared.set(operation, byStructure);
+      let byStructure = prepared.get(operation);
+      if (byStructure === undefined) {
+        byStructure = new LRUCache({ max: MOST_STRUCTURES });
+        prepared.set(operation, byStructure);
+      }
       const known = byStructure.get(structure);
       if (known) return known;
       const made = prepare(operation, variables);
