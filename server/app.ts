@@ -211,7 +211,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     observe,
     requestId: createRequestId(),
   };
-  const live = createLive(context, feed, observe);
+  const live = createLive(context, feed);
   const serveLive = createServeLive(live);
   holder.subscribe(() => readAnew(live, feed));
   const { rest, graphql, channels } = createServers(first, context, feed);

@@ -11,7 +11,7 @@ import { ApiError } from '../errors/error.ts';
 import { Departure } from '../execute/departure.ts';
 import type { Credentials } from '../identity/authenticate.ts';
 import { endOf } from '../identity/claims.ts';
-import type { Identity } from '../identity/role.ts';
+import { type Identity, isSameIdentity } from '../identity/role.ts';
 import type { RestSettings, Scene } from '../rest/context.ts';
 import { observationOf } from '../rest/outgoing.ts';
 import { asApiError, noCatalog } from '../rest/unforeseen.ts';
@@ -21,7 +21,6 @@ import { type GraphqlRequest, parseJson, requestOf } from './request.ts';
 import type { SeenRequest } from './run.ts';
 import { operationOf, outcomeOfFailure, serveOperation, type Trace } from './serve-operation.ts';
 import { OperationChannel } from './socket-operation.ts';
-import { isSameIdentity } from './subscriptions.ts';
 
 /** Codes that the protocol closes with. */
 const CLOSE = {

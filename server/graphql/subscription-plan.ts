@@ -5,9 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../execute/exchange.ts';
 import type { Task } from '../execute/transaction.ts';
-import type { Credentials } from '../identity/authenticate.ts';
-import type { Identity } from '../identity/role.ts';
-import { type Dependence, dependenceOn } from '../realtime/dependence.ts';
+import { dependenceOn } from '../realtime/dependence.ts';
+import type { FollowedPlan, FollowedQuery } from '../realtime/keeper.ts';
 import type { Ask, TableHolder } from '../realtime/tables.ts';
 import type { Scene } from '../rest/context.ts';
 import { noCatalog } from '../rest/unforeseen.ts';
@@ -18,23 +17,13 @@ import { rowOf, type SeenRequest, taskOf } from './run.ts';
 import { type GraphqlContext, operationOf, prepareOperation } from './serve-operation.ts';
 
 /** An operation to be followed, and who asks. */
-export interface SubscriptionQuery {
+export interface SubscriptionQuery extends FollowedQuery {
   readonly request: GraphqlRequest;
-  readonly identity: Identity;
-  /** By which that was found out. */
-  readonly credentials: Credentials;
 }
 
-export interface SubscriptionPlan {
-  readonly query: SubscriptionQuery;
-  /** What it was planned under. */
-  readonly under: Pick<Scene, 'catalog' | 'settings'>;
-  /** Equal for those who can share one: they are answered the same. */
-  readonly group: string;
-  readonly dependence: Dependence;
+/** Its group is answered the same. */
+export interface SubscriptionPlan extends FollowedPlan<SubscriptionQuery> {
   readonly task: Task;
-  /** How its cost is found out, with the task that tells it; null = it is known, or has no limit. */
-  readonly cost: { readonly task: Task; readonly check: (cost: number) => void } | null;
   /** The whole answer, on one line. */
   readonly answerOf: (rows: readonly Row[]) => Buffer;
 }
@@ -92,7 +81,3 @@ export async function planSubscription(
     answerOf: (rows) => onOneLine(dataOf(prepared.entries, [rowOf(rows, step)], new Map(), []).body),
   };
 }
-
-/** Whether the plan still holds. */
-export const isCurrent = ({ under }: SubscriptionPlan, context: GraphqlContext): boolean =>
-  under.catalog === context.catalog() && under.settings === context.settings();

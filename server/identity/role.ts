@@ -16,6 +16,10 @@ export interface Identity {
   readonly claimsText: string;
 }
 
+/** Whether the same is let in. */
+export const isSameIdentity = (one: Identity, other: Identity): boolean =>
+  one.role === other.role && one.claimsText === other.claimsText;
+
 /** A verified token; its role is null where neither the claims nor `db-anon-role` name one. */
 export type VerifiedToken = Omit<Identity, 'role'> & { readonly role: string | null };
 

@@ -6,7 +6,8 @@ import { Readable } from 'node:stream';
 import { apiError } from '../errors/codes.ts';
 import type { ApiError } from '../errors/error.ts';
 import type { LiveEvent } from './known-rows.ts';
-import type { LiveBatch, LiveSink } from './live-group.ts';
+import type { LiveSink } from './live.ts';
+import type { LiveBatch } from './live-group.ts';
 
 export interface EventStreamOptions {
   /** Seconds of silence before a comment is sent. */

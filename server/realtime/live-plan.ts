@@ -3,7 +3,6 @@
  * when the catalog or the settings are others.
  */
 import { createHash } from 'node:crypto';
-import type { CostCheck } from '../execute/cost.ts';
 import type { Task } from '../execute/transaction.ts';
 import type { Credentials } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';
@@ -16,27 +15,20 @@ import { bind } from '../rest/bind.ts';
 import type { RestContext, Scene } from '../rest/context.ts';
 import { plannedOf, sessionFor, shapeOf, taskOf, unknownCost } from '../rest/task.ts';
 import { noCatalog } from '../rest/unforeseen.ts';
-import { cannotFollow, type Dependence, dependenceOf } from './dependence.ts';
+import { cannotFollow, dependenceOf } from './dependence.ts';
+import type { FollowedPlan, FollowedQuery } from './keeper.ts';
 import type { Ask, TableHolder } from './tables.ts';
 
 /** A read to be followed, and who asks. */
-export interface LiveQuery {
+export interface LiveQuery extends FollowedQuery {
   /** GET on a table. Of its headers only those count that say which schema and which time zone. */
   readonly raw: RawRequest;
-  readonly identity: Identity;
-  /** By which the identity was found, and has to be found again when the settings are others. */
-  readonly credentials: Credentials;
 }
 
-export interface LivePlan {
-  readonly query: LiveQuery;
-  /** What it was planned under. */
-  readonly under: Pick<Scene, 'catalog' | 'settings'>;
-  /** Equal for those who can share one: they see the same rows of the same query. */
-  readonly group: string;
-  /** The same as far as it outlives a token, and with the policies: for bookmarks. */
+/** Its group sees the same rows of the same query. */
+export interface LivePlan extends FollowedPlan<LiveQuery> {
+  /** The group as far as it outlives a token, and with the policies: for bookmarks. */
   readonly name: string;
-  readonly dependence: Dependence;
   /** The order of the rows matters. */
   readonly isOrdered: boolean;
   /** A row may come or go because of another one: there is a limit, an offset or an order. */
@@ -47,8 +39,6 @@ export interface LivePlan {
   readonly most: number;
   /** The task of one of the statements; keys are a JSON array. */
   readonly task: (statement: keyof LiveStatements, keys?: string) => Task;
-  /** How the cost of the read is found out, with the task that tells it; null = it is known, or has no limit. */
-  readonly cost: { readonly task: Task; readonly check: CostCheck['check'] } | null;
 }
 
 /** Headers that change what is read; what a client else says would make each a group of its own. */
@@ -171,7 +161,3 @@ export async function planLive(
     cost,
   };
 }
-
-/** Whether the plan still holds. */
-export const isCurrent = ({ under }: LivePlan, context: RestContext): boolean =>
-  under.catalog === context.catalog() && under.settings === context.settings();

@@ -23,6 +23,9 @@ export interface Change {
   readonly at: string;
 }
 
+/** Anything of the relation may have changed, or what is captured of it. */
+export const isReset = ({ operation }: Change): boolean => operation === 'reset';
+
 /** What is asked of the log. */
 export interface LogQuestion {
   readonly since: Position;
