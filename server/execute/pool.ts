@@ -8,8 +8,8 @@
 import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
 import { type Backend, type BackendOptions, openBackend } from './backend.ts';
-import type { Outcome, Step } from './exchange.ts';
 import { Recycler } from './recycler.ts';
+import type { Outcome, Step } from './step.ts';
 
 export interface PoolOptions extends BackendOptions {
   /** Connections at most. */
