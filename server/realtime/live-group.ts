@@ -3,9 +3,8 @@
  * changed is told to all of them.
  */
 import { apiError } from '../errors/codes.ts';
-import type { Row } from '../execute/exchange.ts';
-import type { Bookmark } from './bookmark.ts';
-import { printBookmark } from './bookmark.ts';
+import type { Row } from '../execute/step.ts';
+import { type Bookmark, printBookmark } from './bookmark.ts';
 import { Group, type GroupKeeper, type Joiner, type Reading } from './group.ts';
 import {
   type Difference,
