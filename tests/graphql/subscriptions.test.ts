@@ -1,7 +1,8 @@
 /** Subscriptions: the whole answer at once, and again whenever it is another one. Over Server-Sent Events. */
+import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { SECRET, startApi, tokenFor } from '../support/api.ts';
-import { createDatabase } from '../support/database.ts';
+import { type Api, SECRET, startApi, tokenFor } from '../support/api.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { connect, stream } from './subscribers.ts';
 import { FIXTURE, SETTINGS, useRooms } from './subscription-fixture.ts';
 
@@ -259,29 +260,54 @@ test('a lost connection to the database loses nothing', async () => {
     .toEqual(['two']);
 });
 
-test('a secret that is another one ends what was begun with the old one', async () => {
-  const own = await createDatabase(FIXTURE);
-  const signWith = (secret: string): Promise<unknown> =>
+describe('a secret that is another one', () => {
+  const another = 'another-secret-of-the-tests-0123456789';
+  const signWith = (own: Pick<TestDatabase, 'query'>, secret: string): Promise<unknown> =>
     own.query(`do $$ begin
       execute format('alter role authenticator in database %I set pgrst.jwt_secret = %L', current_database(), '${secret}');
     end $$; notify pgrst, 'reload config'`);
-  await signWith(SECRET);
-  const api = await startApi(own, { ...SETTINGS, 'jwt-secret': undefined });
-  onTestFinished(async () => {
-    await api.close();
-    await own.close();
+  const start = async (): Promise<{ own: TestDatabase; api: Api }> => {
+    const own = await createDatabase(FIXTURE);
+    await signWith(own, SECRET);
+    const api = await startApi(own, { ...SETTINGS, 'jwt-secret': undefined });
+    onTestFinished(async () => {
+      await api.close();
+      await own.close();
+    });
+    return { own, api };
+  };
+
+  test('ends what was begun with the old one', async () => {
+    const { own, api } = await start();
+    const one = await stream(api, TITLES, { as: ada });
+    const anonymous = await stream(api, TITLES);
+    const socket = await connect(api, { Authorization: `Bearer ${tokenFor(ada)}` });
+    await one.next();
+    await anonymous.next();
+    await signWith(own, another);
+    const [last] = await one.next();
+    expect(last.errors[0].extensions.code).toBe('PGRST301');
+    expect((await socket.closed).code).toBe(4403);
+    await own.query(`insert into open values (1, 'one')`);
+    expect(titlesIn((await anonymous.next())[0])).toEqual(['one']);
   });
-  const one = await stream(api, TITLES, { as: ada });
-  const anonymous = await stream(api, TITLES);
-  const socket = await connect(api, { Authorization: `Bearer ${tokenFor(ada)}` });
-  await one.next();
-  await anonymous.next();
-  await signWith('another-secret-of-the-tests-0123456789');
-  const [last] = await one.next();
-  expect(last.errors[0].extensions.code).toBe('PGRST301');
-  expect((await socket.closed).code).toBe(4403);
-  await own.query(`insert into open values (1, 'one')`);
-  expect(titlesIn((await anonymous.next())[0])).toEqual(['one']);
+
+  test('ends what is about to begin', async () => {
+    const { own, api } = await start();
+    const blocker = new Client(own.uri);
+    await blocker.connect();
+    onTestFinished(() => blocker.end());
+    // planned by then, and read when the table is free again
+    await (await stream(api, TITLES, { as: ada })).next();
+    await blocker.query('begin; lock table open');
+    const waiting = stream(api, TITLES.replace('id title', 'title id'), { as: ada });
+    const isWaiting = async (): Promise<unknown> =>
+      (await own.query(`select from pg_locks where not granted and relation = 'open'::regclass`)).rows.length;
+    await expect.poll(isWaiting, { timeout: 4000 }).toBe(1);
+    await signWith(own, another);
+    const [last] = await (await waiting).next();
+    expect(last.errors[0].extensions.code).toBe('PGRST301');
+  });
 });
 
 test('there are none without the extensions', async () => {
