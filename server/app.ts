@@ -39,6 +39,7 @@ import { createCursors, cursorSecrets } from './request/cursor.ts';
 import type { RawRequest } from './request/raw.ts';
 import type { RestContext, RestSettings, Scene } from './rest/context.ts';
 import { createRestServer, mountRest } from './rest/mount.ts';
+import { Patience } from './rest/patience.ts';
 import { createPlanCache } from './rest/planned.ts';
 import { createSessionOf } from './rest/session.ts';
 import { createSettingsHolder, type DatabaseFacts, type LoadConfig, loadDatabaseFacts } from './settings.ts';
@@ -201,6 +202,7 @@ export function createApp(loadConfig: LoadConfig, { isLive, version, quiet, docs
     catalog: holder.current,
     pool,
     streams: createStreamSlots(),
+    patience: new Patience(),
     plans: createPlanCache(first.dbPlanCacheSize),
     renderSession: createSessionRenderer(),
     describe: createDescriber(version, () =>

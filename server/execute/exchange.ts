@@ -7,7 +7,9 @@
  * `data` listener: the driver's version is pinned, and tests/execute/exchange.test.ts watches over it.
  */
 import type { Duplex } from 'node:stream';
+import { PreparedStatements } from './prepared-statements.ts';
 import { isReusing } from './socket.ts';
+import { ConnectionLostError, DatabaseError, type Outcome, type Row, type Step } from './step.ts';
 import {
   encodeValues,
   FrameReader,
@@ -16,105 +18,7 @@ import {
   parseColumnNames,
   parseDataRow,
   parseErrorFields,
-  type ResultFormats,
-  type WireValue,
 } from './wire.ts';
-
-/** A statement to run. */
-export interface Step {
-  /** What the prepared statement is kept under on this connection; null = prepare it for this time only. */
-  readonly key: string | null;
-  readonly text: string;
-  readonly values: readonly WireValue[];
-  readonly formats: ResultFormats;
-  /** Indexes of values that are sent in binary form. */
-  readonly binary: ReadonlySet<number>;
-  /** The list of its values, all of them text, is used again and again. */
-  readonly repeats?: boolean;
-  /** Runs it through a portal of its own, whose rows are taken as they come. */
-  readonly portal?: Portal;
-  /** It begins a transaction that the exchange may leave open. */
-  readonly begins?: boolean;
-  /** What a COPY FROM STDIN reads. */
-  readonly data?: Buffer;
-  /**
-   * Other rows than those of the statement: one with the names of its columns, for which it is not run, one with the
-   * number of rows that it wrote, or none.
-   */
-  readonly answers?: 'columns' | 'affected' | 'nothing';
-}
-
-/** A statement that stops after some rows, to be run on in a later exchange of the same transaction. */
-export interface Portal {
-  readonly name: string;
-  /** Rows of this exchange. */
-  readonly most: number;
-  /** It was opened by an earlier exchange. */
-  readonly isOpen: boolean;
-  /** Takes a DataRow, which is valid only until this returns; must not throw. */
-  readonly take: (row: Buffer) => void;
-}
-
-export type Row = readonly (Buffer | null)[];
-
-/** The server's ErrorResponse. */
-export class DatabaseError extends Error {
-  override readonly name = 'DatabaseError';
-  /** SQLSTATE. */
-  readonly code: string;
-  readonly detail: string | null;
-  readonly hint: string | null;
-  /** CONTEXT: where it happened, in the language of the server. */
-  readonly where: string | null;
-
-  constructor(fields: Readonly<Record<string, string>>) {
-    super(fields['M'] ?? 'unknown error');
-    this.code = fields['C'] ?? 'XX000';
-    this.detail = fields['D'] ?? null;
-    this.hint = fields['H'] ?? null;
-    this.where = fields['W'] ?? null;
-  }
-}
-
-/** The connection ended before the server had answered. */
-export class ConnectionLostError extends Error {
-  override readonly name = 'ConnectionLostError';
-  /**
-   * How far the exchange had come: `unsent`, or the server said goodbye before anything else, so that nothing of it
-   * was done; `unanswered`, without a word; `begun`.
-   */
-  readonly progress: 'unsent' | 'unanswered' | 'begun';
-
-  constructor(message: string, progress: ConnectionLostError['progress'], cause?: unknown) {
-    super(message, { cause });
-    this.progress = progress;
-  }
-}
-
-/** What an exchange came to. */
-export interface Outcome {
-  /** The rows of each step that was run. */
-  readonly rows: readonly (readonly Row[])[];
-  /** The first error, after which no step was run. */
-  readonly error: DatabaseError | null;
-  /** The step that it came from; their number where it came with the end of the transaction, or not at all. */
-  readonly failedAt: number;
-  /**
-   * A statement that had been prepared before was refused when it was bound: what it was prepared for may have
-   * changed since, or it is gone.
-   */
-  readonly stale: boolean;
-  /** A portal has more rows. */
-  readonly suspended: boolean;
-  /** `I` idle, `T` in a transaction, `E` in a failed one. */
-  readonly status: string;
-}
-
-interface PreparedStatement {
-  readonly name: string;
-  /** The greater, the later. */
-  lastUse: number;
-}
 
 interface Running {
   readonly steps: readonly Step[];
@@ -196,15 +100,7 @@ export class Exchanger {
   readonly #driver: DataListener;
   readonly #writer = new MessageWriter();
   readonly #reader: FrameReader;
-  readonly #prepared = new Map<string, PreparedStatement>();
-  /** Counts uses of prepared statements. */
-  #uses = 0;
-  readonly #mostPrepared: number;
-  /** Statements that the server shall close with the next exchange. */
-  #unwanted: string[] = [];
-  /** Statements whose Close was sent and is not confirmed: after an error the server skips it. */
-  #closing: string[] = [];
-  #serial = 0;
+  readonly #prepared: PreparedStatements;
   #running: Running | null = null;
   /** As the server said last. */
   #status = 'I';
@@ -225,7 +121,7 @@ export class Exchanger {
       allocate,
     );
     this.#stream = connection.stream;
-    this.#mostPrepared = mostPrepared;
+    this.#prepared = new PreparedStatements(mostPrepared);
     const [listener, ...others] = this.#stream.listeners('data');
     if (!listener || others.length > 0) throw new Error('the driver listens to its socket in an unknown way');
     this.#driver = listener as DataListener;
@@ -296,7 +192,7 @@ export class Exchanger {
         // nothing was sent: what was noted as prepared is not
         this.#writer.discard();
         this.forget(steps);
-        this.#unwanted.push(...this.#closing.splice(0));
+        this.#prepared.closeAgain();
         reject(error);
         return;
       }
@@ -311,9 +207,7 @@ export class Exchanger {
 
   /** Writes the exchange; gives which of the steps find their statement prepared. */
   #writeAll(steps: readonly Step[], cleansBefore: boolean, cleansBehind: boolean): boolean[] {
-    this.#closing = this.#unwanted;
-    this.#unwanted = [];
-    for (const name of this.#closing) this.#writer.close(name);
+    for (const name of this.#prepared.closeUnwanted()) this.#writer.close(name);
     // a transaction of its own, which an error of the steps does not undo
     if (cleansBefore) this.#writer.query(CLEANING);
     const reused: boolean[] = [];
@@ -329,13 +223,10 @@ export class Exchanger {
       this.#writer.execute(portal.name, portal.most);
       return false;
     }
-    const known = key === null ? undefined : this.#prepared.get(key);
-    let name = '';
-    if (known !== undefined) {
-      name = known.name;
-      known.lastUse = ++this.#uses;
-    } else {
-      if (key !== null) name = this.#makeName(key);
+    const known = key === null ? undefined : this.#prepared.use(key);
+    let name = known ?? '';
+    if (known === undefined) {
+      if (key !== null) name = this.#prepared.add(key, (oldest) => this.#writer.close(oldest));
       this.#writer.parse(name, step.text);
     }
     if (step.answers === 'columns') {
@@ -349,37 +240,9 @@ export class Exchanger {
     return known !== undefined;
   }
 
-  /** A name never used before on this connection, in the place of the least used one if there are too many. */
-  #makeName(key: string): string {
-    while (this.#prepared.size > 0 && this.#prepared.size >= this.#mostPrepared) this.#dropOldest();
-    const name = `a${this.#serial++}`;
-    this.#prepared.set(key, { name, lastUse: ++this.#uses });
-    return name;
-  }
-
-  /** Closes the least recently used statement. To look for it here is cheaper than to keep all in their order. */
-  #dropOldest(): void {
-    let oldest = '';
-    let least = Number.POSITIVE_INFINITY;
-    for (const [key, { lastUse }] of this.#prepared) {
-      if (lastUse >= least) continue;
-      least = lastUse;
-      oldest = key;
-    }
-    const name = this.#prepared.get(oldest)?.name ?? '';
-    this.#prepared.delete(oldest);
-    this.#closing.push(name);
-    this.#writer.close(name);
-  }
-
   /** Forgets prepared statements, so that they are parsed anew at their next use. */
   forget(steps: readonly Step[]): void {
-    for (const { key } of steps) {
-      const name = key === null ? undefined : this.#prepared.get(key)?.name;
-      if (key === null || name === undefined) continue;
-      this.#prepared.delete(key);
-      this.#unwanted.push(name);
-    }
+    for (const { key } of steps) if (key !== null) this.#prepared.forget(key);
   }
 
   #receive(type: number, bytes: Buffer, start: number, end: number, lent: boolean): void {
@@ -408,7 +271,7 @@ export class Exchanger {
         running.bound = true;
         break;
       case CLOSE_COMPLETE:
-        this.#closing.shift();
+        this.#prepared.closed();
         break;
       case PARSE_COMPLETE:
       case PARAMETER_DESCRIPTION:
@@ -460,7 +323,7 @@ export class Exchanger {
     if (error) {
       // the server has skipped what came after the error: those statements were perhaps never parsed
       this.forget(running.steps.slice(at));
-      this.#unwanted.push(...this.#closing.splice(0));
+      this.#prepared.closeAgain();
     }
     running.resolve({
       rows,

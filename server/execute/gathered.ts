@@ -5,9 +5,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fromPostgres } from '../errors/postgres.ts';
-import { ConnectionLostError, type Outcome, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { type Question, questionStep, type TextRow } from './query.ts';
+import { ConnectionLostError, type Outcome, type Step } from './step.ts';
 import {
   ANEW,
   begin,

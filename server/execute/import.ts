@@ -6,8 +6,8 @@
 import { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import { columnOf, type ImportStatements, lineOf } from '../query/import.ts';
-import type { DatabaseError, Outcome, Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
+import type { DatabaseError, Outcome, Step } from './step.ts';
 import {
   begin,
   cleanUp,

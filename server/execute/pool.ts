@@ -8,8 +8,9 @@
 import { apiError } from '../errors/codes.ts';
 import type { ConnectionEvent, Observe } from '../observe/observation.ts';
 import { type Backend, type BackendOptions, openBackend } from './backend.ts';
-import type { Outcome, Step } from './exchange.ts';
 import { Recycler } from './recycler.ts';
+import type { Outcome, Step } from './step.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 export interface PoolOptions extends BackendOptions {
   /** Connections at most. */
@@ -88,12 +89,6 @@ interface Member {
   ending: ConnectionEvent | null;
 }
 
-interface Waiter {
-  readonly until: number;
-  readonly resolve: (lease: Lease) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** One use of a connection. */
 class Loan implements Lease {
   readonly #member: Member;
@@ -153,13 +148,11 @@ class ConnectionPool implements Pool {
   readonly #members = new Set<Member>();
   /** Those that lie ready, the one that came back last at the end. */
   readonly #idle: Member[] = [];
-  /** In their order; all wait equally long. */
-  readonly #waiting: Waiter[] = [];
+  readonly #waiting: WaitingLine<Lease>;
   /** Attempts to connect that are under way. */
   #opening = 0;
   #serial = 0;
   #reachable = true;
-  #patience: NodeJS.Timeout | null = null;
   #sweeping: NodeJS.Timeout | null = null;
   #feeding: NodeJS.Immediate | null = null;
   /** When those who wait were last kept waiting for the others. */
@@ -171,6 +164,7 @@ class ConnectionPool implements Pool {
   constructor(options: PoolOptions, observe: Observe) {
     this.#options = options;
     this.#observe = observe;
+    this.#waiting = new WaitingLine(options.dbPoolAcquisitionTimeout * 1000, () => this.#tooLate());
     observe({ kind: 'pool sized', max: options.dbPool });
   }
 
@@ -179,12 +173,9 @@ class ConnectionPool implements Pool {
     // whoever waits comes first
     const member = this.#waiting.length === 0 ? this.#idle.pop() : undefined;
     if (member !== undefined) return this.#lend(member);
-    return new Promise((resolve, reject) => {
-      const until = performance.now() + this.#options.dbPoolAcquisitionTimeout * 1000;
-      this.#waiting.push({ until, resolve, reject });
-      this.#watchWaiting();
-      this.#openForWaiting();
-    });
+    const waiting = this.#waiting.join();
+    this.#openForWaiting();
+    return waiting;
   }
 
   readonly state = (): PoolState => {
@@ -260,7 +251,7 @@ class ConnectionPool implements Pool {
     while (this.#waiting.length > 0) {
       const member = this.#idle.pop();
       if (member === undefined) return;
-      this.#waiting.shift()?.resolve(this.#lend(member));
+      this.#waiting.serve(this.#lend(member));
     }
     this.#sweepLater();
   };
@@ -297,7 +288,7 @@ class ConnectionPool implements Pool {
       this.#opening -= 1;
       this.#reachable = false;
       this.#observe({ kind: 'database lost', error });
-      this.#waiting.shift()?.reject(unreachable(error));
+      this.#waiting.refuse(unreachable(error));
       this.#openForWaiting();
       this.#tellIfEmpty();
       return;
@@ -351,27 +342,6 @@ class ConnectionPool implements Pool {
     if (this.#members.size + this.#opening === 0) this.#onEmpty?.();
   }
 
-  /** One timer for all who wait: they are in the order in which their patience ends. */
-  #watchWaiting(): void {
-    const [first] = this.#waiting;
-    if (first === undefined || this.#patience !== null) return;
-    const left = Math.max(0, first.until - performance.now());
-    this.#patience = setTimeout(() => {
-      this.#patience = null;
-      this.#refuseLate();
-      this.#watchWaiting();
-    }, Math.ceil(left));
-    this.#patience.unref();
-  }
-
-  #refuseLate(): void {
-    const now = performance.now();
-    for (let [first] = this.#waiting; first !== undefined && first.until <= now; [first] = this.#waiting) {
-      this.#waiting.shift();
-      first.reject(this.#tooLate());
-    }
-  }
-
   #tooLate(): Error {
     // where none is lent it is the database that does not answer
     if (this.#members.size === 0) {
@@ -411,9 +381,8 @@ class ConnectionPool implements Pool {
 
   async #close(): Promise<void> {
     if (this.#sweeping !== null) clearTimeout(this.#sweeping);
-    if (this.#patience !== null) clearTimeout(this.#patience);
     const cause = new Error('the server is being stopped');
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(unreachable(cause));
+    this.#waiting.close(unreachable(cause));
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });

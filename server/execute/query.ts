@@ -5,8 +5,8 @@
 
 import { fromPostgres } from '../errors/postgres.ts';
 import { arrayLiteral } from '../query/filter.ts';
-import { ConnectionLostError, type Step } from './exchange.ts';
 import type { Pool } from './pool.ts';
+import { ConnectionLostError, type Step } from './step.ts';
 import { ALL_AS_TEXT } from './wire.ts';
 
 /** A statement with text values or lists of text. */

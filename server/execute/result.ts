@@ -2,7 +2,7 @@
  * The row that every statement answers, decoded; the body stays the bytes that PostgreSQL made.
  */
 import type { ResultColumn } from '../query/statement.ts';
-import type { Row } from './exchange.ts';
+import type { Row } from './step.ts';
 import type { ResultFormats } from './wire.ts';
 
 /** What a plan came to. */

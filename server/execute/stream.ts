@@ -8,10 +8,10 @@ import { Readable } from 'node:stream';
 import { apiError } from '../errors/codes.ts';
 import { fromPostgres } from '../errors/postgres.ts';
 import { answerSettings } from '../query/stream.ts';
-import { ConnectionLostError, type Outcome, type Portal, type Row, type Step } from './exchange.ts';
 import { csvHeader, LineBuffer, type LineFormat } from './lines.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeCost, decodeEstimate, decodePlan } from './result.ts';
+import { ConnectionLostError, type Outcome, type Portal, type Row, type Step } from './step.ts';
 import {
   abandoned,
   begin,

@@ -11,9 +11,9 @@ import { type PreRequest, ROLE_CHANGED } from '../query/pre-request.ts';
 import type { SessionStatement } from '../query/session.ts';
 import type { Statement, Statements } from '../query/statement.ts';
 import type { Departure } from './departure.ts';
-import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './exchange.ts';
 import type { Lease, Pool } from './pool.ts';
 import { decodeEstimate, decodePlan, decodeResult, formatsOf, type ResultSet } from './result.ts';
+import { ConnectionLostError, type DatabaseError, type Outcome, type Row, type Step } from './step.ts';
 import { ALL_AS_TEXT, type WireValue } from './wire.ts';
 
 /** One main statement with everything that it runs under. */

@@ -1,5 +1,5 @@
 /** Carries out a nested insert: body → places and levels → their statements → the root's rows, as its answer reads them. */
-import type { Row } from '../execute/exchange.ts';
+import type { Row } from '../execute/step.ts';
 import type { Executed, Task } from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
 import { readTree } from '../request/tree.ts';

@@ -104,7 +104,7 @@ export async function serveGraphql(
     if (!catalog) throw noCatalog();
     const scene: Scene = { context, settings, catalog, identity, departure };
     const { config } = settings;
-    const reading = readIncoming(incoming, config.graphqlPrefix, config);
+    const reading = readIncoming(incoming, config.graphqlPrefix, config, context.patience);
     const asked = askedOf(settings, reading instanceof Promise ? await reading : reading);
     if (isStream) {
       const answer = await serveEvents(context, scene, asked.seen, asked.requests, trace);

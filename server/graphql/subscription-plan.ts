@@ -3,7 +3,7 @@
  * shared. It is planned anew when the catalog or the settings are others.
  */
 import { createHash } from 'node:crypto';
-import type { Row } from '../execute/exchange.ts';
+import type { Row } from '../execute/step.ts';
 import type { Task } from '../execute/transaction.ts';
 import type { Credentials } from '../identity/authenticate.ts';
 import type { Identity } from '../identity/role.ts';

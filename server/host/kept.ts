@@ -6,30 +6,25 @@
 const KEPT: unique symbol = Symbol('kept');
 
 interface Keeper {
-  readonly [KEPT]?: unknown[];
+  readonly [KEPT]?: Map<object, unknown>;
 }
 
 /** These headers have come again. */
 export function keepWith(headers: object): void {
   // not to be copied with them: other headers would make something else
-  Object.defineProperty(headers, KEPT, { value: [], enumerable: false });
+  Object.defineProperty(headers, KEPT, { value: new Map(), enumerable: false });
 }
-
-let places = 0;
 
 /** One thing that is made of headers. */
 export class Kept<T> {
-  readonly #place = places++;
-
   /** Undefined = not made yet, or not kept. */
   get(headers: object): T | undefined {
-    return (headers as Keeper)[KEPT]?.[this.#place] as T | undefined;
+    return (headers as Keeper)[KEPT]?.get(this) as T | undefined;
   }
 
   /** Keeps it, if anything is. */
   set(headers: object, made: T): void {
-    const kept = (headers as Keeper)[KEPT];
-    if (kept !== undefined) kept[this.#place] = made;
+    (headers as Keeper)[KEPT]?.set(this, made);
   }
 
   /** Whether anything is kept. */

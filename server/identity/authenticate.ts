@@ -25,10 +25,16 @@ export function createAuthenticate(
 ): Authenticate {
   const anonymous = anonymousIdentity(config);
   const identityOf = createKeys(config.apiKeys);
+  // a text is hashed once, however often it is looked for
+  const tokens = new Kept<string | null>();
   return (credentials) => {
     const byKey = identityOf(credentials);
     if (byKey !== null) return byKey;
-    const token = knownTokenOf(credentials);
+    let token = tokens.get(credentials);
+    if (token === undefined) {
+      token = tokenOf(credentials);
+      tokens.set(credentials, token);
+    }
     if (token === null) {
       if (anonymous === null) throw tokenRequired();
       return anonymous;
@@ -84,17 +90,6 @@ export function tokenOf({ authorization, apikey }: Credentials): string | null {
     return bearer === null ? null : (bearer[1] ?? '');
   }
   return apikey !== undefined && looksLikeJwt(apikey) ? apikey : null;
-}
-
-/** A text is hashed once, however often it is looked for. */
-const tokens = new Kept<string | null>();
-
-function knownTokenOf(credentials: Credentials): string | null {
-  const known = tokens.get(credentials);
-  if (known !== undefined) return known;
-  const token = tokenOf(credentials);
-  tokens.set(credentials, token);
-  return token;
 }
 
 /** Three parts, of which the first can be a JSON object: other keys than JWTs are somebody else's. */

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiError } from '../errors/error.ts';
 import { fromPostgres } from '../errors/postgres.ts';
-import type { Outcome, Row, Step } from '../execute/exchange.ts';
+import type { Outcome, Row, Step } from '../execute/step.ts';
 import {
   begin,
   cleanUp,

@@ -9,11 +9,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import { ConnectionLostError } from '../execute/exchange.ts';
 import { type Gathered, type GatheredMode, runGathered, TransactionEndedError } from '../execute/gathered.ts';
 import { type Listener, startListening } from '../execute/listen.ts';
 import type { Pool } from '../execute/pool.ts';
 import type { TextRow } from '../execute/query.ts';
+import { ConnectionLostError } from '../execute/step.ts';
 import { lost } from '../execute/transaction.ts';
 import type { Observe } from '../observe/observation.ts';
 import {

@@ -138,7 +138,7 @@ async function serve(context: ChannelContext, incoming: IncomingMessage, trace: 
   const { authorization, apikey } = incoming.headers as { authorization?: string; apikey?: string };
   const identity = await authenticate({ authorization, apikey });
   trace.role = identity.role;
-  const raw = await readIncoming(incoming, config.realtimePrefix, config);
+  const raw = await readIncoming(incoming, config.realtimePrefix, config, context.rest.patience);
   const messages = parseAsked(raw, config.realtimeMaxMessages);
   if (raw.method !== 'POST') {
     throw apiError('AURA460', `Broadcasts are not sent by ${raw.method}`, { headers: { Allow: 'POST' } });

@@ -4,8 +4,8 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import type { Row } from '../execute/exchange.ts';
 import { decodeCost } from '../execute/result.ts';
+import type { Row } from '../execute/step.ts';
 import type { Bookmark } from './bookmark.ts';
 import { printBookmark } from './bookmark.ts';
 import type { Feed, Round, Since, Watcher } from './feed.ts';

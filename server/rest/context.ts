@@ -15,6 +15,7 @@ import type { PreRequest } from '../query/pre-request.ts';
 import type { Session, SessionStatement } from '../query/session.ts';
 import type { RawRequest, RequestOptions } from '../request/raw.ts';
 import type { Answer } from '../response/respond.ts';
+import type { Patience } from './patience.ts';
 import type { PlanCache } from './planned.ts';
 import type { SessionOf } from './session.ts';
 
@@ -49,6 +50,8 @@ export interface RestContext {
   readonly pool: Pool;
   /** Places for streamed answers and imports. */
   readonly streams: StreamSlots;
+  /** With bodies that are on their way. */
+  readonly patience: Patience;
   readonly plans: PlanCache;
   readonly renderSession: (session: Session) => SessionStatement;
   readonly describe: DescribeApi;

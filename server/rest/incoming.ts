@@ -6,9 +6,10 @@ import { apiError } from '../errors/codes.ts';
 import { parseMediaType } from '../request/media-type.ts';
 import { decodeText } from '../request/payload.ts';
 import type { RawRequest } from '../request/raw.ts';
-import { Patience } from './patience.ts';
+import type { Patience } from './patience.ts';
 import { bodyCut, createUpload, type Upload, type UploadLimits } from './upload.ts';
 
+/** What requests are read within. */
 export interface IncomingLimits extends UploadLimits {
   /** Bytes. */
   readonly serverMaxBodySize: number;
@@ -19,9 +20,6 @@ export interface IncomingLimits extends UploadLimits {
 export interface IncomingRequest extends RawRequest {
   readonly upload: Upload | null;
 }
-
-/** Those whose bodies are on their way. */
-const waiting = new Patience();
 
 const EMPTY = Buffer.alloc(0);
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH', 'PUT', 'QUERY']);
@@ -51,7 +49,12 @@ interface BodyUse<T> {
 }
 
 /** Reads a body within a limit. Rejects with AURA012, AURA105, and what its use throws. */
-function readBody<T>(incoming: IncomingMessage, limit: number, { whole, overflow }: BodyUse<T>): Promise<T> {
+function readBody<T>(
+  incoming: IncomingMessage,
+  limit: number,
+  patience: Patience,
+  { whole, overflow }: BodyUse<T>,
+): Promise<T> {
   const announced = Number(incoming.headers['content-length'] ?? Number.NaN);
   return new Promise((resolve, reject) => {
     const settle = <Read>(use: (read: Read) => T, read: Read): void => {
@@ -69,23 +72,23 @@ function readBody<T>(incoming: IncomingMessage, limit: number, { whole, overflow
     const chunks: Buffer[] = [];
     let size = 0;
     const late = (): void => reject(tooSlow());
-    waiting.add(late, BODY_SECONDS);
+    patience.add(late, BODY_SECONDS);
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       chunks.push(chunk);
       if (size <= limit) return;
-      waiting.delete(late);
+      patience.delete(late);
       incoming.pause();
       incoming.off('data', take);
       settle(overflow, chunks);
     };
     const cut = (): void => {
-      waiting.delete(late);
+      patience.delete(late);
       reject(bodyCut());
     };
     incoming.on('data', take);
     incoming.on('end', () => {
-      waiting.delete(late);
+      patience.delete(late);
       settle(whole, chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
     });
     incoming.on('aborted', cut);
@@ -149,6 +152,7 @@ function readWithin(
   { method, path, query, headers }: Omit<RawRequest, 'body'>,
   byBody: boolean,
   limits: IncomingLimits,
+  patience: Patience,
 ): Promise<IncomingRequest> {
   const imports = byBody ? 'never' : importOf(incoming, path);
   const importing = (pieces: readonly Buffer[]): IncomingRequest => {
@@ -159,7 +163,7 @@ function readWithin(
   const [limit, setting] = byBody
     ? [limits.serverMaxUrlLength * URLS_A_BODY, 'server-max-url-length']
     : [limits.serverMaxBodySize, 'server-max-body-size'];
-  return readBody<IncomingRequest>(incoming, limit, {
+  return readBody<IncomingRequest>(incoming, limit, patience, {
     whole: (body) => {
       const request = { method, path, query, headers, body, upload: null };
       return byBody ? { ...asRead(request), upload: null } : request;
@@ -182,6 +186,7 @@ export function readIncoming(
   incoming: IncomingMessage,
   prefix: string,
   limits: IncomingLimits,
+  patience: Patience,
 ): IncomingRequest | Promise<IncomingRequest> {
   const url = targetOf(incoming.url ?? '/');
   if (url.length > limits.serverMaxUrlLength) {
@@ -198,5 +203,5 @@ export function readIncoming(
   const query = at < 0 ? '' : url.slice(at + 1);
   const { headers } = incoming;
   if (!WITH_BODY.has(method)) return { method, path, query, headers, body: EMPTY, upload: null };
-  return readWithin(incoming, { method, path, query, headers }, byBody, limits);
+  return readWithin(incoming, { method, path, query, headers }, byBody, limits, patience);
 }

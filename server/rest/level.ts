@@ -4,7 +4,7 @@
  */
 import { apiError } from '../errors/codes.ts';
 import { ApiError } from '../errors/error.ts';
-import { DatabaseError, type Row } from '../execute/exchange.ts';
+import { DatabaseError, type Row } from '../execute/step.ts';
 import type { PlanContext } from '../plan/context.ts';
 import { keysToReturn, mirroredRow, planLevel, refuseUninsertable, reservedPrefix } from '../plan/level.ts';
 import type { Place } from '../plan/place.ts';

@@ -1,7 +1,7 @@
 /**
  * Nested writes: body → levels → their statements, one after the other in one transaction → answer.
  */
-import type { Row } from '../execute/exchange.ts';
+import type { Row } from '../execute/step.ts';
 import { type Executed, runTransaction, type Task, type Transaction } from '../execute/transaction.ts';
 import { answeredColumns } from '../plan/level.ts';
 import { planRoot, refuseUnknownOptions } from '../plan/nested.ts';

@@ -71,7 +71,7 @@ export async function serveRest(
     timing.mark('jwt');
     const catalog = context.catalog();
     if (!catalog) throw noCatalog();
-    const reading = readIncoming(incoming, config.restPrefix, config);
+    const reading = readIncoming(incoming, config.restPrefix, config, context.patience);
     const raw = reading instanceof Promise ? await reading : reading;
     const scene: Scene = { context, settings, catalog, identity, departure };
     const served = serve(scene, raw, timing, trace);

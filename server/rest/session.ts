@@ -32,17 +32,6 @@ interface HeaderTexts {
   readonly cookies: string;
 }
 
-/** Headers as SQL sees them. */
-const texts = new Kept<HeaderTexts>();
-
-function textsOf(headers: RawRequest['headers']): HeaderTexts {
-  const known = texts.get(headers);
-  if (known !== undefined) return known;
-  const made = { headers: headersText(headers), cookies: cookiesText(headers['cookie']) };
-  texts.set(headers, made);
-  return made;
-}
-
 function headersText(headers: RawRequest['headers']): string {
   const shown: Record<string, string> = {};
   for (const name in headers) {
@@ -61,6 +50,18 @@ function cookiesText(header: string | string[] | undefined): string {
     if (at > 0) cookies[item.slice(0, at).trim()] = decodeHeader(item.slice(at + 1).trim());
   }
   return JSON.stringify(cookies);
+}
+
+/** Reads headers as SQL sees them. */
+function createHeaderTexts(): (headers: RawRequest['headers']) => HeaderTexts {
+  const texts = new Kept<HeaderTexts>();
+  return (headers) => {
+    const known = texts.get(headers);
+    if (known !== undefined) return known;
+    const made = { headers: headersText(headers), cookies: cookiesText(headers['cookie']) };
+    texts.set(headers, made);
+    return made;
+  };
 }
 
 const TIMEOUT = 'statement_timeout';
@@ -90,6 +91,7 @@ export function createSessionOf(
   );
   const timeoutOfAll = statementTimeout(config.dbStatementTimeout, null);
 
+  const textsOf = createHeaderTexts();
   const make: SessionOf = (identity, raw, plan) => {
     const ofRole = byRole.get(identity.role);
     const limit = ofRole?.timeout ?? timeoutOfAll;
@@ -117,30 +119,35 @@ export function createSessionOf(
     };
   };
 
-  const remembered = new Kept<Map<SessionPlan, Remembered>>();
+  return keepSessions(make);
+}
+
+interface KnownSession {
+  readonly identity: Identity;
+  readonly session: Session;
+}
+
+/** Sessions of requests with the same headers. */
+const MOST_SESSIONS = 8;
+
+/** Makes a session once for requests that come again. */
+function keepSessions(make: SessionOf): SessionOf {
+  const sessions = new Kept<Map<SessionPlan, KnownSession>>();
   return (identity, raw, plan) => {
     const { headers, method, path } = raw;
-    if (!remembered.keeps(headers)) return make(identity, raw, plan);
-    let byPlan = remembered.get(headers);
+    if (!sessions.keeps(headers)) return make(identity, raw, plan);
+    let byPlan = sessions.get(headers);
     if (byPlan === undefined) {
       byPlan = new Map();
-      remembered.set(headers, byPlan);
+      sessions.set(headers, byPlan);
     }
     const known = byPlan.get(plan);
     if (known?.identity === identity && known.session.path === path && known.session.method === method) {
       return known.session;
     }
     const session = { ...make(identity, raw, plan), repeats: true };
-    if (byPlan.size >= MOST_REMEMBERED) byPlan.clear();
+    if (byPlan.size >= MOST_SESSIONS) byPlan.clear();
     byPlan.set(plan, { identity, session });
     return session;
   };
 }
-
-interface Remembered {
-  readonly identity: Identity;
-  readonly session: Session;
-}
-
-/** Sessions of requests with the same headers. */
-const MOST_REMEMBERED = 8;

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { ConnectionLostError, Exchanger, type Outcome } from '../../server/execute/exchange.ts';
+import { Exchanger } from '../../server/execute/exchange.ts';
+import { ConnectionLostError, type Outcome } from '../../server/execute/step.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { step, type Tapped, tap, textRows } from './tap.ts';
 

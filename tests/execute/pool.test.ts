@@ -70,6 +70,21 @@ describe('a pool that is exhausted', () => {
     expect((await api.request('GET', '/items')).json).toEqual([{ id: 1, name: 'one' }]);
   });
 
+  test('goes on beside what takes long', async () => {
+    const api = await start({ 'db-pool': 2 });
+    let isOver = false;
+    const long = sleep(api, 1).then(() => {
+      isOver = true;
+    });
+    await expect.poll(sleeping).toBe(1);
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => api.request('GET', '/items')));
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    }
+    expect(isOver).toBe(false);
+    await long;
+  });
+
   test('serves in turn who waits less than that', async () => {
     const api = await start({ 'db-pool': 1, 'db-pool-acquisition-timeout': 10 });
     const first = sleep(api, 0.3);

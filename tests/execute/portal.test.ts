@@ -1,6 +1,6 @@
 /** What streams and imports need of an exchange: portals, the names of columns, numbers of rows, data for COPY. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Step } from '../../server/execute/exchange.ts';
+import type { Step } from '../../server/execute/step.ts';
 import { parseDataRow } from '../../server/execute/wire.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { step, tap, textRows } from './tap.ts';

@@ -1,7 +1,8 @@
 /** An exchanger on a connection of the driver, as the pool makes them. */
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
-import { type DriverConnection, Exchanger, type Outcome, type Step } from '../../server/execute/exchange.ts';
+import { type DriverConnection, Exchanger } from '../../server/execute/exchange.ts';
+import type { Outcome, Step } from '../../server/execute/step.ts';
 import { ALL_AS_TEXT, type WireValue } from '../../server/execute/wire.ts';
 
 export interface Tapped {
