@@ -55,98 +55,139 @@ const tokenize = (text: string): readonly Token[] => {
   return tokens;
 };
 
+/** Tokens, taken one after another. */
+class TokenReader {
+  readonly #tokens: readonly Token[];
+  #at = 0;
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+  }
+
+  /** What comes next; it is not taken. */
+  get next(): Token {
+    return this.#tokens[this.#at] ?? END;
+  }
+
+  /** What comes next, as errors name it. */
+  get found(): string {
+    return this.next === END ? 'the end' : `'${this.next.text}'`;
+  }
+
+  take(): Token {
+    const token = this.next;
+    this.#at += 1;
+    return token;
+  }
+
+  isNext(sign: string): boolean {
+    return this.next.kind === 'sign' && this.next.text === sign;
+  }
+
+  /** Takes a sign if it comes next, and says whether it did. */
+  accept(sign: string): boolean {
+    if (!this.isNext(sign)) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  expect(sign: string): void {
+    if (!this.accept(sign)) throw new SyntaxError(`'${sign}' is expected, and ${this.found} is there`);
+  }
+}
+
 /**
  * Reads a type.
  * @throws SyntaxError that says what is wrong
  */
 export const parseTypeExpression = (text: string): JsonShape => {
-  const tokens = tokenize(text);
-  let at = 0;
-  const peek = (): Token => tokens[at] ?? END;
-  const isNext = (sign: string): boolean => peek().kind === 'sign' && peek().text === sign && peek() !== END;
-  const accept = (sign: string): boolean => {
-    if (!isNext(sign)) return false;
-    at += 1;
-    return true;
-  };
-  const found = (): string => (peek() === END ? 'the end' : `'${peek().text}'`);
-  const expect = (sign: string): void => {
-    if (!accept(sign)) throw new SyntaxError(`'${sign}' is expected, and ${found()} is there`);
-  };
-
-  const property = (depth: number): JsonProperty => {
-    const token = peek();
-    if (token === END || token.kind === 'sign')
-      throw new SyntaxError(`a key is expected, and ${found()} is there`);
-    at += 1;
-    const required = !accept('?');
-    expect(':');
-    return { name: token.text, required, shape: union(depth) };
-  };
-  const object = (depth: number): JsonShape => {
-    const properties: JsonProperty[] = [];
-    while (!accept('}')) {
-      properties.push(property(depth));
-      if (!accept(';') && !accept(',') && !isNext('}'))
-        throw new SyntaxError(`';' or '}' is expected, and ${found()} is there`);
-    }
-    return { kind: 'object', properties, rest: null };
-  };
-  const generic = (word: string, depth: number): JsonShape => {
-    expect('<');
-    if (word === 'Array') {
-      const of = union(depth);
-      expect('>');
-      return { kind: 'array', of };
-    }
-    const key = union(depth);
-    if (key.kind !== 'string') throw new SyntaxError('the keys of a Record are string');
-    expect(',');
-    const rest = union(depth);
-    expect('>');
-    return { kind: 'object', properties: [], rest };
-  };
-  const single = (depth: number): JsonShape => {
-    const token = peek();
-    at += 1;
-    if (token === END) throw new SyntaxError('it ends where a type is expected');
-    if (token.kind === 'text') return { kind: 'literal', value: token.text };
-    if (token.kind === 'number') return { kind: 'literal', value: Number(token.text) };
-    if (token.kind === 'word') {
-      if (token.text === 'Array' || token.text === 'Record') return generic(token.text, depth);
-      const shape = WORDS.get(token.text);
-      if (shape === undefined) throw new SyntaxError(`'${token.text}' is no type of JSON`);
-      return shape;
-    }
-    if (token.text === '{') return object(depth);
-    if (token.text === '(') {
-      const inner = union(depth);
-      expect(')');
-      return inner;
-    }
-    throw new SyntaxError(`'${token.text}' stands where a type is expected`);
-  };
-  const postfix = (depth: number): JsonShape => {
-    let shape = single(depth);
-    while (accept('[')) {
-      expect(']');
-      shape = { kind: 'array', of: shape };
-    }
-    return shape;
-  };
-  const union = (above: number): JsonShape => {
-    if (above > DEEPEST) throw new SyntaxError(`it is deeper than ${DEEPEST} levels`);
-    accept('|');
-    const first = postfix(above + 1);
-    if (!isNext('|')) return first;
-    const of = [first];
-    while (accept('|')) of.push(postfix(above + 1));
-    return { kind: 'union', of };
-  };
-
-  const shape = union(0);
-  if (peek() !== END) throw new SyntaxError(`${found()} is too much`);
+  const reader = new TokenReader(tokenize(text));
+  const shape = parseUnion(reader, 0);
+  if (reader.next !== END) throw new SyntaxError(`${reader.found} is too much`);
   return shape;
+};
+
+/** `A | B`, below so many levels. */
+const parseUnion = (reader: TokenReader, above: number): JsonShape => {
+  if (above > DEEPEST) throw new SyntaxError(`it is deeper than ${DEEPEST} levels`);
+  reader.accept('|');
+  const first = parseArray(reader, above + 1);
+  if (!reader.isNext('|')) return first;
+  const of = [first];
+  while (reader.accept('|')) of.push(parseArray(reader, above + 1));
+  return { kind: 'union', of };
+};
+
+/** `T`, `T[]`, `T[][]` ... */
+const parseArray = (reader: TokenReader, depth: number): JsonShape => {
+  let shape = parseSingle(reader, depth);
+  while (reader.accept('[')) {
+    reader.expect(']');
+    shape = { kind: 'array', of: shape };
+  }
+  return shape;
+};
+
+const parseSingle = (reader: TokenReader, depth: number): JsonShape => {
+  const token = reader.take();
+  if (token === END) throw new SyntaxError('it ends where a type is expected');
+  if (token.kind === 'text') return { kind: 'literal', value: token.text };
+  if (token.kind === 'number') return { kind: 'literal', value: Number(token.text) };
+  if (token.kind === 'word') return parseWord(reader, token.text, depth);
+  if (token.text === '{') return parseObject(reader, depth);
+  if (token.text === '(') {
+    const inner = parseUnion(reader, depth);
+    reader.expect(')');
+    return inner;
+  }
+  throw new SyntaxError(`'${token.text}' stands where a type is expected`);
+};
+
+/** What begins with a word: `string`, `Array<T>`, `Record<string, T>`. */
+const parseWord = (reader: TokenReader, word: string, depth: number): JsonShape => {
+  if (word === 'Array') return parseGenericArray(reader, depth);
+  if (word === 'Record') return parseRecord(reader, depth);
+  const shape = WORDS.get(word);
+  if (shape === undefined) throw new SyntaxError(`'${word}' is no type of JSON`);
+  return shape;
+};
+
+/** The rest of `Array<T>`. */
+const parseGenericArray = (reader: TokenReader, depth: number): JsonShape => {
+  reader.expect('<');
+  const of = parseUnion(reader, depth);
+  reader.expect('>');
+  return { kind: 'array', of };
+};
+
+/** The rest of `Record<string, T>`. */
+const parseRecord = (reader: TokenReader, depth: number): JsonShape => {
+  reader.expect('<');
+  const key = parseUnion(reader, depth);
+  if (key.kind !== 'string') throw new SyntaxError('the keys of a Record are string');
+  reader.expect(',');
+  const rest = parseUnion(reader, depth);
+  reader.expect('>');
+  return { kind: 'object', properties: [], rest };
+};
+
+/** The rest of `{ key: T; other?: T }`. */
+const parseObject = (reader: TokenReader, depth: number): JsonShape => {
+  const properties: JsonProperty[] = [];
+  while (!reader.accept('}')) {
+    properties.push(parseProperty(reader, depth));
+    if (!reader.accept(';') && !reader.accept(',') && !reader.isNext('}'))
+      throw new SyntaxError(`';' or '}' is expected, and ${reader.found} is there`);
+  }
+  return { kind: 'object', properties, rest: null };
+};
+
+const parseProperty = (reader: TokenReader, depth: number): JsonProperty => {
+  if (reader.next.kind === 'sign') throw new SyntaxError(`a key is expected, and ${reader.found} is there`);
+  const { text: name } = reader.take();
+  const required = !reader.accept('?');
+  reader.expect(':');
+  return { name, required, shape: parseUnion(reader, depth) };
 };
 
 /** The type in a column's comment; null where there is none. @throws SyntaxError */

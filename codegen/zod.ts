@@ -3,13 +3,19 @@
  * for writing refuse PostgreSQL would refuse, too; PostgreSQL may refuse more.
  */
 import type {
+  CompositeType,
+  ComputedField,
+  EnumType,
   Field,
+  FunctionGroup,
   JsonShape,
   Limits,
   Model,
   ModelFunction,
+  ModelRelation,
   Reference,
   Scalar,
+  Schema,
   TypeReference,
 } from './model.ts';
 import { camelCase, createNamer, indent, quote } from './text.ts';
@@ -118,27 +124,40 @@ const printLimits = (limits: Limits, type: TypeReference): string => {
   return parts.join('');
 };
 
-/** The model as one module of Zod schemas. */
-export const printZod = (model: Model): string => {
-  const name = createNamer(camelCase, ['characters', 'z']);
-  const [first] = model.schemas;
-  const prefix = (schema: string): string => (schema === first?.name ? '' : `${schema} `);
-  const names = new Map<object, string>();
-  for (const schema of model.schemas) {
-    for (const one of schema.enums) names.set(one, name(`${prefix(schema.name)}${one.name}`));
-    for (const one of schema.composites) names.set(one, name(`${prefix(schema.name)}${one.name}`));
-  }
-  const rowNames = new Map<string, string>();
-  const rowKey = ({ schema, name: relation }: Reference): string => JSON.stringify([schema, relation]);
-  for (const schema of model.schemas) {
-    for (const relation of schema.relations) {
-      rowNames.set(rowKey(relation), name(`${prefix(schema.name)}${relation.name} row`));
-    }
-  }
+interface Names {
+  /** Undefined: of a schema that is not in the model. */
+  readonly ofType: (type: EnumType | CompositeType) => string | undefined;
+  readonly ofRow: (relation: Reference) => string | undefined;
+  /** A name for what belongs to something else: `tasks insert`. */
+  readonly give: (owner: Reference, what: string) => string;
+}
 
-  const attribute = ({ name: said, type }: { name: string; type: TypeReference }): string =>
-    `${key(said)}: ${print(type)}.nullable(),`;
-  const print = (type: TypeReference): string => {
+/** Names what can be referred to: types first, then rows. */
+const createNames = (model: Model): Names => {
+  const name = createNamer(camelCase, ['characters', 'z']);
+  // names of other schemas than the first have their schema before them
+  const fullName = (one: Reference): string =>
+    one.schema === model.schemas[0]?.name ? one.name : `${one.schema} ${one.name}`;
+  const give = (owner: Reference, what: string): string => name(`${fullName(owner)} ${what}`);
+  const keyOf = (relation: Reference): string => JSON.stringify([relation.schema, relation.name]);
+  const types = new Map<EnumType | CompositeType, string>();
+  for (const { enums, composites } of model.schemas) {
+    for (const one of [...enums, ...composites]) types.set(one, name(fullName(one)));
+  }
+  const rows = new Map<string, string>();
+  for (const relation of model.schemas.flatMap(({ relations }) => relations)) {
+    rows.set(keyOf(relation), give(relation, 'row'));
+  }
+  return { ofType: (type) => types.get(type), ofRow: (relation) => rows.get(keyOf(relation)), give };
+};
+
+type TypePrinter = (type: TypeReference) => string;
+
+const printAttributes = (attributes: readonly ComputedField[], print: TypePrinter): string =>
+  object(attributes.map(({ name, type }) => `${key(name)}: ${print(type)}.nullable(),`));
+
+const createTypePrinter = (names: Names): TypePrinter => {
+  const print: TypePrinter = (type) => {
     switch (type.kind) {
       case 'scalar':
         return SCALARS[type.scalar];
@@ -147,71 +166,97 @@ export const printZod = (model: Model): string => {
       case 'array':
         return `z.array(${print(type.of)})`;
       case 'enum':
-        return names.get(type.type) ?? `z.enum([${type.type.labels.map(quote).join(', ')}])`;
+        return names.ofType(type.type) ?? printEnum(type.type);
       case 'composite':
-        return names.get(type.type) ?? object(type.type.attributes.map(attribute));
+        return names.ofType(type.type) ?? printAttributes(type.type.attributes, print);
       case 'domain':
         return print(type.type.base);
       case 'row':
-        return `z.lazy(() => ${rowNames.get(rowKey(type.relation)) ?? 'z.unknown()'})`;
+        return `z.lazy(() => ${names.ofRow(type.relation) ?? 'z.unknown()'})`;
       case 'record':
-        return object(type.fields.map(attribute));
+        return printAttributes(type.fields, print);
     }
   };
-  const field = ({ type, limits }: Field, isInput: boolean): string => {
-    const isValue = isNumber(type) || isText(type);
-    if (limits.oneOf !== undefined && limits.oneOf.length > 0 && isValue) {
-      return `z.literal([${limits.oneOf.map((one) => JSON.stringify(one)).join(', ')}])`;
-    }
-    return print(type) + (isInput ? printLimits(limits, type) : '');
-  };
-  const row = (one: Field): string =>
-    `${key(one.name)}: ${field(one, false)}${one.nullable ? '.nullable()' : ''},`;
-  const input = (one: Field, isInsert: boolean): string => {
-    const optional = isInsert && one.insert === 'required' ? '' : '.optional()';
-    return `${key(one.name)}: ${field(one, true)}${one.acceptsNull ? '.nullable()' : ''}${optional},`;
-  };
-  const args = ({ parameters }: ModelFunction): string =>
-    object(
-      parameters.map(
-        ({ name: said, type, required }) =>
-          `${key(said)}: ${print(type)}.nullable()${required ? '' : '.optional()'},`,
-      ),
-    );
+  return print;
+};
 
-  const parts = [HEADER];
-  for (const schema of model.schemas) {
-    for (const one of schema.enums) {
-      parts.push(`\nexport const ${names.get(one)} = z.enum([${one.labels.map(quote).join(', ')}]);\n`);
-    }
-    for (const one of schema.composites) {
-      parts.push(`\nexport const ${names.get(one)} = ${object(one.attributes.map(attribute))};\n`);
-    }
+const printEnum = ({ labels }: EnumType): string => `z.enum([${labels.map(quote).join(', ')}])`;
+
+const printField = ({ type, limits }: Field, print: TypePrinter, isInput: boolean): string => {
+  const isValue = isNumber(type) || isText(type);
+  if (limits.oneOf !== undefined && limits.oneOf.length > 0 && isValue) {
+    return `z.literal([${limits.oneOf.map((one) => JSON.stringify(one)).join(', ')}])`;
   }
-  for (const schema of model.schemas) {
-    for (const relation of schema.relations) {
-      const written = relation.fields.filter(({ insert }) => insert !== 'never');
-      parts.push(`\nexport const ${rowNames.get(rowKey(relation))} = ${object(relation.fields.map(row))};\n`);
-      for (const [kind, isThere] of [
-        ['insert', relation.insertable],
-        ['update', relation.updatable],
-      ] as const) {
-        if (!isThere) continue;
-        const members = written.map((one) => input(one, kind === 'insert'));
-        parts.push(
-          `\nexport const ${name(`${prefix(schema.name)}${relation.name} ${kind}`)} = ${object(members)};\n`,
-        );
-      }
-    }
-    for (const group of schema.functions) {
-      const overloads = group.overloads
-        .filter((one) => one.callable && one.parameters.every((p) => p.name !== ''))
-        .map(args);
-      const [only] = overloads;
-      if (only === undefined) continue;
-      const text = overloads.length === 1 ? only : `z.union([\n${indent(overloads.join(',\n'))},\n])`;
-      parts.push(`\nexport const ${name(`${prefix(schema.name)}${group.name} args`)} = ${text};\n`);
-    }
-  }
-  return parts.join('');
+  return print(type) + (isInput ? printLimits(limits, type) : '');
+};
+
+const printRow = (fields: readonly Field[], print: TypePrinter): string =>
+  object(
+    fields.map((one) => {
+      const nullable = one.nullable ? '.nullable()' : '';
+      return `${key(one.name)}: ${printField(one, print, false)}${nullable},`;
+    }),
+  );
+
+const printInput = (fields: readonly Field[], print: TypePrinter, isInsert: boolean): string =>
+  object(
+    fields
+      .filter(({ insert }) => insert !== 'never')
+      .map((one) => {
+        const nullable = one.acceptsNull ? '.nullable()' : '';
+        const optional = isInsert && one.insert === 'required' ? '' : '.optional()';
+        return `${key(one.name)}: ${printField(one, print, true)}${nullable}${optional},`;
+      }),
+  );
+
+const printArguments = ({ parameters }: ModelFunction, print: TypePrinter): string =>
+  object(
+    parameters.map(
+      ({ name, type, required }) =>
+        `${key(name)}: ${print(type)}.nullable()${required ? '' : '.optional()'},`,
+    ),
+  );
+
+const printConstant = (name: string | undefined, schema: string): string =>
+  `\nexport const ${name} = ${schema};\n`;
+
+const printTypes = (schema: Schema, names: Names, print: TypePrinter): string[] => [
+  ...schema.enums.map((one) => printConstant(names.ofType(one), printEnum(one))),
+  ...schema.composites.map((one) => printConstant(names.ofType(one), printAttributes(one.attributes, print))),
+];
+
+/** Rows as they are read, and as they are inserted and updated where they can be. */
+const printRelation = (relation: ModelRelation, names: Names, print: TypePrinter): string[] => {
+  const { fields, insertable, updatable } = relation;
+  const constants = [printConstant(names.ofRow(relation), printRow(fields, print))];
+  if (insertable)
+    constants.push(printConstant(names.give(relation, 'insert'), printInput(fields, print, true)));
+  if (updatable)
+    constants.push(printConstant(names.give(relation, 'update'), printInput(fields, print, false)));
+  return constants;
+};
+
+/** The arguments of the overloads that can be called and take their parameters by name, if there are any. */
+const printGroup = (group: FunctionGroup, names: Names, print: TypePrinter): string[] => {
+  const overloads = group.overloads
+    .filter((one) => one.callable && one.parameters.every(({ name }) => name !== ''))
+    .map((one) => printArguments(one, print));
+  const [only] = overloads;
+  if (only === undefined) return [];
+  const text = overloads.length === 1 ? only : `z.union([\n${indent(overloads.join(',\n'))},\n])`;
+  return [printConstant(names.give(group, 'args'), text)];
+};
+
+/** The model as one module of Zod schemas. */
+export const printZod = (model: Model): string => {
+  const names = createNames(model);
+  const print = createTypePrinter(names);
+  return [
+    HEADER,
+    ...model.schemas.flatMap((schema) => printTypes(schema, names, print)),
+    ...model.schemas.flatMap(({ relations, functions }) => [
+      ...relations.flatMap((relation) => printRelation(relation, names, print)),
+      ...functions.flatMap((group) => printGroup(group, names, print)),
+    ]),
+  ].join('');
 };

@@ -57,6 +57,9 @@ const OPERATORS: Readonly<Partial<Record<ScalarName, readonly FilterOperator[]>>
   String: [...ORDERED, 'startsWith', 'like', 'ilike', 'regex', 'iregex'].toSorted() as FilterOperator[],
 };
 
+const ENUM_OPERATORS: readonly FilterOperator[] = ['eq', 'in', 'is', 'neq'];
+const LIST_OPERATORS: readonly FilterOperator[] = ['containedBy', 'contains', 'eq', 'is', 'overlaps'];
+
 /** Filters of types that pg_graphql does not filter by, or only by equality. */
 interface ExtendedFilter {
   readonly name: string;
@@ -102,7 +105,7 @@ export interface FilterTypes {
   readonly filterIs: GraphQLEnumType;
   /** All that do not depend on a table, in the schema whether used or not. */
   readonly all: readonly GraphQLInputObjectType[];
-  readonly ofEnum: (model: EnumModel, type: GraphQLEnumType) => GraphQLInputObjectType;
+  readonly ofEnum: (model: EnumModel) => GraphQLInputObjectType;
   /** Of a scalar; some have none. */
   readonly ofScalar: (scalar: ScalarName) => GraphQLInputObjectType | undefined;
   readonly ofTable: (table: Table) => GraphQLInputObjectType;
@@ -120,90 +123,107 @@ export interface FilterSources {
 }
 
 /** Makes the filter types of a schema. */
-export function createFilterTypes({ enumOf, referencesOf, isExtended }: FilterSources): FilterTypes {
-  const filterIs = new GraphQLEnumType({ name: 'FilterIs', values: { NULL: {}, NOT_NULL: {} } });
-  const filterOf = (
-    name: string,
-    type: GraphQLInputType,
-    operators: readonly FilterOperator[],
-    isList: boolean,
-  ): GraphQLInputObjectType =>
-    new GraphQLInputObjectType({
-      name: `${name}Filter`,
-      description: `Boolean expression comparing fields on type "${name}"`,
-      fields: () =>
-        Object.fromEntries(
-          operators.map((operator) => {
-            if (operator === 'is') return [operator, { type: filterIs }];
-            if (operator === 'jsonPath') return [operator, { type: SCALARS.String, description: JSON_PATH }];
-            return [operator, { type: isList || operator === 'in' ? listOf(type) : type }];
-          }),
-        ),
-    });
-  const scalars = new Map(
-    Object.entries(OPERATORS).map(([name, operators]) => [
-      name,
-      filterOf(
-        name,
-        SCALARS[name as ScalarName],
-        isExtended && name === 'String' ? [...operators, 'search'] : operators,
-        false,
-      ),
-    ]),
-  );
-  const lists = new Map(
-    LISTED.map((name) => [
-      name as string,
-      filterOf(`${name}List`, SCALARS[name], ['containedBy', 'contains', 'eq', 'is', 'overlaps'], true),
-    ]),
-  );
-  const enums = new Map<EnumModel, GraphQLInputObjectType>();
-  const ofEnum = (model: EnumModel, type: GraphQLEnumType): GraphQLInputObjectType => {
-    const known = enums.get(model) ?? filterOf(type.name, type, ['eq', 'in', 'is', 'neq'], false);
-    enums.set(model, known);
-    return known;
-  };
-  const ofColumn = (type: ColumnType): GraphQLInputObjectType | undefined => {
-    if (type.kind === 'enum') return ofEnum(type.enum, enumOf(type.enum));
-    if (type.kind === 'scalar') return scalars.get(type.scalar);
-    return type.of.kind === 'scalar' ? lists.get(type.of.scalar) : undefined;
-  };
-  const extended = new Map<ExtendedFilter, GraphQLInputObjectType>();
-  const ofTableColumn = ({ column, type }: TableColumn): GraphQLInputObjectType | undefined => {
-    const found = isExtended ? extendedFilterOf(column.declaredType) : null;
-    if (found === null) return ofColumn(type);
-    const known = extended.get(found) ?? filterOf(found.name, SCALARS[found.value], found.operators, false);
-    extended.set(found, known);
-    return known;
-  };
-  const idFilter = scalars.get('ID');
-  const tables = new Map<Table, GraphQLInputObjectType>();
-  const ofTable = (table: Table): GraphQLInputObjectType => {
-    const known = tables.get(table);
-    if (known) return known;
-    const made: GraphQLInputObjectType = new GraphQLInputObjectType({
-      name: `${table.name}Filter`,
-      fields: () => ({
-        ...relatedFields(referencesOf(table), ofTable, ofRelated),
-        ...tableFilterFields(table, made, ofTableColumn, idFilter),
-      }),
-    });
-    tables.set(table, made);
-    return made;
-  };
-  const related = new Map<Table, GraphQLInputObjectType>();
-  const ofRelated = (table: Table): GraphQLInputObjectType => {
-    const known = related.get(table) ?? relatedType(table, ofTable);
-    related.set(table, known);
-    return known;
-  };
+export function createFilterTypes(sources: FilterSources): FilterTypes {
+  const { filterIs, scalars, lists, ofEnum, ofColumn } = createColumnFilters(sources);
   return {
     filterIs,
     all: [...scalars.values(), ...lists.values()],
     ofEnum,
     ofScalar: (scalar) => scalars.get(scalar),
-    ofTable,
+    ofTable: createTableFilters(sources, ofColumn, scalars.get('ID')),
   };
+}
+
+/** Makes what there is to make for a key once. */
+function once<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const known = made.get(key) ?? make(key);
+    made.set(key, known);
+    return known;
+  };
+}
+
+interface ColumnFilters {
+  readonly filterIs: GraphQLEnumType;
+  /** By the names of scalars, and of the scalars that lists are of. */
+  readonly scalars: ReadonlyMap<string, GraphQLInputObjectType>;
+  readonly lists: ReadonlyMap<string, GraphQLInputObjectType>;
+  readonly ofEnum: (model: EnumModel) => GraphQLInputObjectType;
+  /** Undefined: it cannot be filtered by. */
+  readonly ofColumn: (column: TableColumn) => GraphQLInputObjectType | undefined;
+}
+
+function createColumnFilters({ enumOf, isExtended }: FilterSources): ColumnFilters {
+  const filterIs = new GraphQLEnumType({ name: 'FilterIs', values: { NULL: {}, NOT_NULL: {} } });
+  const scalars = new Map(
+    Object.entries(OPERATORS).map(([name, known]) => {
+      const operators: typeof known = isExtended && name === 'String' ? [...known, 'search'] : known;
+      return [name, comparisonType(name, SCALARS[name as ScalarName], operators, filterIs)];
+    }),
+  );
+  const lists = new Map(
+    LISTED.map((name) => [
+      name as string,
+      comparisonType(`${name}List`, listOf(SCALARS[name]), LIST_OPERATORS, filterIs),
+    ]),
+  );
+  const ofEnum = once((model: EnumModel) => {
+    const type = enumOf(model);
+    return comparisonType(type.name, type, ENUM_OPERATORS, filterIs);
+  });
+  const ofExtended = once(({ name, value, operators }: ExtendedFilter) =>
+    comparisonType(name, SCALARS[value], operators, filterIs),
+  );
+  const ofType = (type: ColumnType): GraphQLInputObjectType | undefined => {
+    if (type.kind === 'enum') return ofEnum(type.enum);
+    if (type.kind === 'scalar') return scalars.get(type.scalar);
+    return type.of.kind === 'scalar' ? lists.get(type.of.scalar) : undefined;
+  };
+  const ofColumn = ({ column, type }: TableColumn): GraphQLInputObjectType | undefined => {
+    const extended = isExtended ? extendedFilterOf(column.declaredType) : null;
+    return extended === null ? ofType(type) : ofExtended(extended);
+  };
+  return { filterIs, scalars, lists, ofEnum, ofColumn };
+}
+
+/** Comparisons with values of a type. */
+const comparisonType = (
+  name: string,
+  type: GraphQLInputType,
+  operators: readonly FilterOperator[],
+  filterIs: GraphQLEnumType,
+): GraphQLInputObjectType =>
+  new GraphQLInputObjectType({
+    name: `${name}Filter`,
+    description: `Boolean expression comparing fields on type "${name}"`,
+    fields: () =>
+      Object.fromEntries(
+        operators.map((operator) => {
+          if (operator === 'is') return [operator, { type: filterIs }];
+          if (operator === 'jsonPath') return [operator, { type: SCALARS.String, description: JSON_PATH }];
+          return [operator, { type: operator === 'in' ? listOf(type) : type }];
+        }),
+      ),
+  });
+
+function createTableFilters(
+  { referencesOf }: FilterSources,
+  ofColumn: ColumnFilters['ofColumn'],
+  idFilter: GraphQLInputObjectType | undefined,
+): FilterTypes['ofTable'] {
+  const ofTable: FilterTypes['ofTable'] = once((table) => {
+    const made: GraphQLInputObjectType = new GraphQLInputObjectType({
+      name: `${table.name}Filter`,
+      fields: () => ({
+        ...relatedFields(referencesOf(table), ofTable, ofRelated),
+        ...tableFilterFields(table, made, ofColumn, idFilter),
+      }),
+    });
+    return made;
+  });
+  const ofRelated = once((table: Table) => relatedType(table, ofTable));
+  return ofTable;
 }
 
 function tableFilterFields(

@@ -234,8 +234,7 @@ function enumTypes({ model, enumOf, filters }: SchemaParts): GraphQLNamedType[] 
     if (type.kind !== 'enum' || !mayUse(type.schema) || !may(type.grants, 'USAGE')) return [];
     const found = model.typeOf(key);
     if (found?.kind !== 'enum') return [];
-    const own = enumOf(found.enum);
-    return [own, filters.ofEnum(found.enum, own)];
+    return [enumOf(found.enum), filters.ofEnum(found.enum)];
   });
 }
 

@@ -168,14 +168,21 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
   return true;
 }
 
-/** Makes a server; it does not listen yet. */
-export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
-  const { direct = () => null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
-  const lastRequests = new WeakMap<Duplex, LastRequest>();
-  /** What is wrong with the head of a request; null = nothing. */
-  const read = (incoming: IncomingMessage, answer: ServerResponse): string | null => {
+/** What each connection has asked last, and how that is answered. */
+class LastRequests {
+  readonly #bySocket = new WeakMap<Duplex, LastRequest>();
+
+  answerOf(socket: Duplex): ServerResponse | undefined {
+    return this.#bySocket.get(socket)?.answer;
+  }
+
+  /**
+   * Takes a request for the last one, and gives what is wrong with its head; null = nothing. Clients send the same
+   * headers again and again: what was made of them stays with the object that holds them.
+   */
+  read(incoming: IncomingMessage, answer: ServerResponse): string | null {
     const { rawHeaders, socket } = incoming;
-    const last = lastRequests.get(socket);
+    const last = this.#bySocket.get(socket);
     if (last !== undefined && isSame(last.rawHeaders, rawHeaders)) {
       if (!last.isKept) keepWith(last.headers);
       last.isKept = true;
@@ -185,17 +192,36 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
     }
     const { headers } = incoming;
     const wrong = wrongHost(headers);
-    if (last === undefined) {
-      lastRequests.set(socket, { rawHeaders, headers, isKept: false, wrong, answer });
-    } else {
-      last.rawHeaders = rawHeaders;
-      last.headers = headers;
-      last.isKept = false;
-      last.wrong = wrong;
-      last.answer = answer;
-    }
+    const request = { rawHeaders, headers, isKept: false, wrong, answer };
+    if (last === undefined) this.#bySocket.set(socket, request);
+    else Object.assign(last, request);
     return wrong ?? wrongLine(incoming);
-  };
+  }
+}
+
+/** Answers what the parser refuses. */
+function listenForErrors(server: Server, lastRequests: LastRequests): void {
+  const refused = new WeakSet<Duplex>();
+  server.on('clientError', (error, socket) => {
+    // more of what was refused already
+    if (refused.has(socket)) return;
+    const answer = lastRequests.answerOf(socket);
+    const isAnswering = answer?.headersSent === true && !answer.writableFinished;
+    if (!socket.writable || isAnswering) {
+      socket.destroy();
+      return;
+    }
+    refused.add(socket);
+    socket.end(rawAnswer(refusalOf(error)));
+    // who is still sending would lose the answer if the connection broke off at once
+    const linger = setTimeout(() => socket.destroy(), LINGER_MILLISECONDS);
+    socket.once('close', () => clearTimeout(linger));
+  });
+}
+
+/** Makes a server; it does not listen yet. */
+export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Server {
+  const { direct = () => null, upgrade = null, maxUrlLength, requestSeconds = 300, onDefect } = options;
   const listener = getRequestListener(fetch, {
     // HTTP/1.0 knows requests without a host
     hostname: 'localhost',
@@ -215,8 +241,9 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
       shouldUpgradeCallback: (incoming: IncomingMessage) => upgrade.upgrades(incoming),
     }),
   };
+  const lastRequests = new LastRequests();
   const server = createServer(serverOptions, (incoming, outgoing) => {
-    const wrong = read(incoming, outgoing);
+    const wrong = lastRequests.read(incoming, outgoing);
     if (wrong !== null) {
       refuse(outgoing, apiError('AURA010', NOT_HTTP, { details: wrong }));
       return;
@@ -234,21 +261,6 @@ export function createHttpServer(fetch: Fetch, options: HttpServerOptions): Serv
   if (upgrade) listenForUpgrades(server, upgrade, onDefect);
   // their size is bounded; beyond a number Node would leave headers out without a word
   server.maxHeadersCount = 0;
-  const refused = new WeakSet<Duplex>();
-  server.on('clientError', (error, socket) => {
-    // more of what was refused already
-    if (refused.has(socket)) return;
-    const answer = lastRequests.get(socket)?.answer;
-    const isAnswering = answer?.headersSent === true && !answer.writableFinished;
-    if (!socket.writable || isAnswering) {
-      socket.destroy();
-      return;
-    }
-    refused.add(socket);
-    socket.end(rawAnswer(refusalOf(error)));
-    // who is still sending would lose the answer if the connection broke off at once
-    const linger = setTimeout(() => socket.destroy(), LINGER_MILLISECONDS);
-    socket.once('close', () => clearTimeout(linger));
-  });
+  listenForErrors(server, lastRequests);
   return server;
 }

@@ -7,8 +7,8 @@ import type { ApiError } from '../errors/error.ts';
 import type { Identity } from '../identity/role.ts';
 import type { RestContext } from '../rest/context.ts';
 import { type ChangeEvent, createEventMaker, type EventType } from './change-event.ts';
-import { ChangeGroup, type Follower, lost } from './change-group.ts';
-import { type ChangePlan, planChanges, renewPlan, tablesOf } from './change-plan.ts';
+import { ChangeGroup, type ChangeGroupKeeper, type Follower, lost } from './change-group.ts';
+import { type ChangePlan, type ChangeSources, planChanges, renewPlan, tablesOf } from './change-plan.ts';
 import { createPolicyReader } from './change-policies.ts';
 import type { Beginning, Feed } from './feed.ts';
 import type { Frames } from './frames.ts';
@@ -179,47 +179,79 @@ class ChannelSubscription implements Subscription {
   }
 }
 
+/** What bindings lead to, at a snapshot. */
+interface Planned {
+  /** One plan for each group, with the bindings that it is for. */
+  readonly plans: ReadonlyMap<ChangePlan, readonly BoundBinding[]>;
+  readonly position: Position;
+}
+
+/** Plans what the bindings ask for, and has PostgreSQL check it. */
+async function planBindings(
+  context: RestContext,
+  sources: ChangeSources,
+  identity: Identity,
+  bindings: readonly BoundBinding[],
+  { ask, run, position }: Beginning,
+): Promise<Planned> {
+  const byGroup = new Map<string, ChangePlan>();
+  const plans = new Map<ChangePlan, BoundBinding[]>();
+  for (const binding of bindings) {
+    for (const table of await tablesOf(context, sources, binding, identity, ask)) {
+      const { filter, select } = binding;
+      const spec = { table, filter: filter === '' ? null : filter, select, identity };
+      const made = await planChanges(context, sources, spec, ask);
+      const known = byGroup.get(made.group) ?? made;
+      byGroup.set(made.group, known);
+      plans.set(known, [...(plans.get(known) ?? []), binding]);
+    }
+  }
+  // nothing is read: whether it may be, and whether columns and values are right
+  await Promise.all(
+    [...plans.keys()].flatMap((plan) => [run(plan.task('present', '[]')), run(plan.task('images', '[]'))]),
+  );
+  return { plans, position };
+}
+
+/** A subscriber as the group of some of its bindings knows it. */
+const followerFor = (
+  { topic, reset, fail }: Subscriber,
+  outlet: Outlet,
+  bindings: readonly BoundBinding[],
+): Follower => ({
+  topic,
+  ids: {
+    INSERT: idsFor(bindings, 'INSERT'),
+    UPDATE: idsFor(bindings, 'UPDATE'),
+    DELETE: idsFor(bindings, 'DELETE'),
+  },
+  tell: (event, frames) => outlet.take(event, frames),
+  reset,
+  fail,
+});
+
 /** Makes what channels subscribe to. */
 export function createChanges(context: RestContext, feed: Feed): Changes {
   const sources = { tables: createTableHolder(), policiesOf: createPolicyReader() };
   const groups = new Map<string, ChangeGroup>();
-  const keeper = {
+  const keeper: ChangeGroupKeeper = {
     feed,
     most: () => context.settings().config.realtimeMaxChanges,
-    planAnew: (plan: ChangePlan, { ask }: Pick<Beginning, 'ask'>) => renewPlan(context, sources, plan, ask),
+    planAnew: (plan, { ask }) => renewPlan(context, sources, plan, ask),
     eventOf: createEventMaker(),
-    ended: (group: ChangeGroup) => {
+    ended: (group) => {
       if (groups.get(group.key) === group) groups.delete(group.key);
     },
   };
 
-  /** Plans what the bindings ask for, and has PostgreSQL check it. */
-  const plan = (
-    identity: Identity,
-    bindings: readonly BoundBinding[],
-  ): Promise<{ plans: Map<ChangePlan, BoundBinding[]>; position: Position }> =>
-    feed.read(async ({ ask, run, position }) => {
-      const byGroup = new Map<string, ChangePlan>();
-      const plans = new Map<ChangePlan, BoundBinding[]>();
-      for (const binding of bindings) {
-        for (const table of await tablesOf(context, sources, binding, identity, ask)) {
-          const { filter, select } = binding;
-          const spec = { table, filter: filter === '' ? null : filter, select, identity };
-          const made = await planChanges(context, sources, spec, ask);
-          const known = byGroup.get(made.group) ?? made;
-          byGroup.set(made.group, known);
-          plans.set(known, [...(plans.get(known) ?? []), binding]);
-        }
-      }
-      // nothing is read: whether it may be, and whether columns and values are right
-      await Promise.all(
-        [...plans.keys()].flatMap((made) => [
-          run(made.task('present', '[]')),
-          run(made.task('images', '[]')),
-        ]),
-      );
-      return { plans, position };
-    });
+  /** The group of a plan; one that is made for it tells what comes after the position. */
+  const groupFor = (plan: ChangePlan, position: Position): ChangeGroup => {
+    const known = groups.get(plan.group);
+    if (known && !known.isOver) return known;
+    const made = new ChangeGroup(plan, position, keeper);
+    groups.set(plan.group, made);
+    return made;
+  };
 
   const enter = async (
     identity: Identity,
@@ -227,34 +259,25 @@ export function createChanges(context: RestContext, feed: Feed): Changes {
     subscriber: Subscriber,
   ): Promise<Membership> => {
     const outlet = new Outlet(subscriber);
-    const { plans, position } = await plan(identity, bindings);
-    const entered: [ChangeGroup, Follower, Position][] = [];
+    const { plans, position } = await feed.read((beginning) =>
+      planBindings(context, sources, identity, bindings, beginning),
+    );
+    const entered = Array.from(plans, ([plan, own]) => {
+      const group = groupFor(plan, position);
+      const follower = followerFor(subscriber, outlet, own);
+      return { group, follower, position: group.admit(follower) };
+    });
     const leave = (): void => {
-      for (const [group, follower] of entered) group.dismiss(follower);
+      for (const { group, follower } of entered) group.dismiss(follower);
     };
-    for (const [made, own] of plans) {
-      let group = groups.get(made.group);
-      if (!group || group.isOver) {
-        group = new ChangeGroup(made, position, keeper);
-        groups.set(made.group, group);
-      }
-      const follower: Follower = {
-        topic: subscriber.topic,
-        ids: { INSERT: idsFor(own, 'INSERT'), UPDATE: idsFor(own, 'UPDATE'), DELETE: idsFor(own, 'DELETE') },
-        tell: (event, frames) => outlet.take(event, frames),
-        reset: subscriber.reset,
-        fail: subscriber.fail,
-      };
-      entered.push([group, follower, group.admit(follower)]);
-    }
-    const members = entered.map(([group]) => group);
+    const members = entered.map(({ group }) => group);
     try {
       await Promise.all(members.map((group) => group.ready));
     } catch (error) {
       leave();
       throw error;
     }
-    return { outlet, positions: entered.map(([, , at]) => at), groups: members, leave };
+    return { outlet, positions: entered.map((one) => one.position), groups: members, leave };
   };
 
   return {

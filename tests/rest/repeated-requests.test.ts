@@ -129,6 +129,16 @@ describe('requests of one connection', () => {
     );
   });
 
+  test('are each seen as they were sent where they do not wait for one another', async () => {
+    const one = (trace: string, last: boolean): string =>
+      `GET /rest/v1/seen HTTP/1.1\r\nHost: x\r\nX-Trace: ${trace}\r\n${last ? 'Connection: close\r\n' : ''}\r\n`;
+    const traces = ['a', 'a', 'b', 'b', 'a', 'c'];
+    const answers = await api.raw(
+      traces.map((trace, index) => one(trace, index === traces.length - 1)).join(''),
+    );
+    expect([...answers.matchAll(/"x-trace":"(\w)"/g)].map(([, trace]) => trace)).toEqual(traces);
+  });
+
   test('are refused from the moment on in which their token has expired', async () => {
     const ask = openConnection();
     const token = tokenFor({ role: 'authenticated', exp: Math.floor(Date.now() / 1000) - 29 });
