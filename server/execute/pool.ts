@@ -83,8 +83,8 @@ interface Member {
   /** Milliseconds of the clock. */
   readonly bornAt: number;
   idleSince: number;
-  isLent: boolean;
-  lentSince: number;
+  /** Null = it is not lent. */
+  lentSince: number | null;
   /** Why it is being closed; null = it is not. */
   ending: ConnectionEvent | null;
 }
@@ -199,13 +199,12 @@ class ConnectionPool implements Pool {
   }
 
   #lend(member: Member): Lease {
-    member.isLent = true;
     member.lentSince = performance.now();
     return new Loan(member, this.#giveBack);
   }
 
   readonly #giveBack = (member: Member, isBroken: boolean): void => {
-    member.isLent = false;
+    member.lentSince = null;
     if (isBroken || !member.backend.exchanger.idle) {
       member.ending ??= 'closed by error';
       member.backend.destroy();
@@ -258,8 +257,8 @@ class ConnectionPool implements Pool {
 
   #needsRest(now: number): boolean {
     if (now - this.#rested < LONG_MS) return false;
-    for (const { isLent, lentSince } of this.#members) {
-      if (!isLent || now - lentSince < LONG_MS) continue;
+    for (const { lentSince } of this.#members) {
+      if (lentSince === null || now - lentSince < LONG_MS) continue;
       this.#rested = now;
       return true;
     }
@@ -299,7 +298,7 @@ class ConnectionPool implements Pool {
     this.#serial += 1;
     const member = {
       ...{ backend, serial: this.#serial, bornAt: now, idleSince: now },
-      ...{ isLent: false, lentSince: now, ending: null },
+      ...{ lentSince: null, ending: null },
     };
     born.member = member;
     this.#members.add(member);
@@ -312,7 +311,7 @@ class ConnectionPool implements Pool {
   #ended(member: Member | null, error: unknown): void {
     if (member === null || !this.#members.has(member)) return;
     // one that is lent tells its borrower, who gives it back
-    if (member.isLent) return;
+    if (member.lentSince !== null) return;
     // nobody waits for one that lies idle: it is replaced at the next request
     if (member.ending === null) this.#observe({ kind: 'database lost', error });
     member.ending ??= 'closed by error';

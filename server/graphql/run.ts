@@ -15,7 +15,7 @@ import {
 } from '../execute/transaction.ts';
 import type { Parameter } from '../query/sql.ts';
 import type { Scene } from '../rest/context.ts';
-import { afterFirst, rollsBack, within } from '../rest/task.ts';
+import { afterFirst, modeIn, rollsBack, within } from '../rest/task.ts';
 import type { Variables } from './input.ts';
 import { writeNested } from './nested-run.ts';
 import type { Operation } from './operation.ts';
@@ -87,12 +87,8 @@ function verificationOf({ atMost }: PreparedStep, variables: Variables) {
 }
 
 /** The transaction that an operation runs in. */
-function modeOf(
-  { settings, identity, departure }: Scene,
-  operation: Operation,
-  steps: readonly PreparedStep[],
-): TransactionMode {
-  const { config, isolationOf, preRequest } = settings;
+function modeOf(scene: Scene, operation: Operation, steps: readonly PreparedStep[]): TransactionMode {
+  const { config, isolationOf, preRequest } = scene.settings;
   let isolation: string | null = null;
   let calls = false;
   for (const { routines } of steps) {
@@ -101,15 +97,12 @@ function modeOf(
       isolation ??= routine.isolation;
     }
   }
-  return {
-    isolation: isolation ?? isolationOf(identity.role),
+  return modeIn(scene, {
+    isolation: isolation ?? isolationOf(scene.identity.role),
     readOnly: !operation.isMutation,
     rollback: rollsBack(config.dbTxEnd, null),
-    authenticated: identity.role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
     taints: operation.isMutation || preRequest !== null || calls,
-    departure,
-  };
+  });
 }
 
 type Columns = readonly (Buffer | null)[];

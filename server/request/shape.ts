@@ -71,6 +71,8 @@ export function readShape(raw: RawRequest, options: RequestOptions, given: Body 
   for (const pair of pairs) {
     if (namesPage(pair, action)) {
       cursorText ??= pair[1];
+      // its place, not its text: the pairs of two requests of one key are the same in number and order
+      key += `\0${pair[0]}\0\0\u0001`;
       continue;
     }
     const [name, value] = pair;

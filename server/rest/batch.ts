@@ -7,7 +7,6 @@
  * only mode of its own: nothing but the transaction is shared. What is wrong with one is the answer to all.
  */
 import { apiError } from '../errors/codes.ts';
-import type { TransactionMode } from '../execute/transaction.ts';
 import type { Preferences } from '../request/ast.ts';
 import { decodeHeader } from '../request/header.ts';
 import { contentType, mediaTypeName, parseAccept } from '../request/media-type.ts';
@@ -19,7 +18,7 @@ import { isolationOf, type Outer, onlyReads, prepareEarly, type Runnable } from 
 import { glue } from './batch-result.ts';
 import { runBatch } from './batch-run.ts';
 import type { Scene } from './context.ts';
-import { rollsBack, transactionOf } from './task.ts';
+import { modeIn, rollsBack } from './task.ts';
 import type { Timing } from './timing.ts';
 
 const header = (raw: RawRequest, name: string): string | undefined => {
@@ -95,12 +94,12 @@ export async function serveBatch(
     const early = prepareEarly(outer, batch.steps);
     timing.mark('plan');
     trace.sql = sqlOf(early);
-    const mode: TransactionMode = {
+    const mode = modeIn(scene, {
       isolation: outer.isolation,
       readOnly: onlyReads(batch.steps, early),
       rollback: rollsBack(config.dbTxEnd, preferences.transaction),
-      ...transactionOf(scene),
-    };
+      taints: true,
+    });
     const results = await runBatch(outer, mode, batch.steps, early);
     timing.mark('transaction');
     const body = glue(results);

@@ -93,27 +93,33 @@ export function within(session: Session, mostMs: number): Session {
 }
 
 /** The transaction that a request by itself runs in. */
-export function modeOf({ settings, identity, departure }: Scene, plan: DatabasePlan): TransactionMode {
-  const { config, isolationOf, preRequest } = settings;
-  const { role } = identity;
-  return {
-    isolation: plan.isolation ?? isolationOf(role),
+export function modeOf(scene: Scene, plan: DatabasePlan): TransactionMode {
+  const { config, isolationOf, preRequest } = scene.settings;
+  return modeIn(scene, {
+    isolation: plan.isolation ?? isolationOf(scene.identity.role),
     readOnly: plan.readOnly,
     rollback: rollsBack(config.dbTxEnd, plan.preferences.transaction),
-    authenticated: role !== config.dbAnonRole,
-    prepared: config.dbPreparedStatements,
     // functions that are called, triggers: they may leave settings to the session
     taints: plan.kind !== 'read' || preRequest !== null,
-    departure,
-  };
+  });
 }
 
-/** What every transaction of a scene has in common. */
-export const transactionOf = ({ settings, identity, departure }: Scene) => ({
-  authenticated: identity.role !== settings.config.dbAnonRole,
-  prepared: settings.config.dbPreparedStatements,
-  // functions that are called, triggers: they may leave settings to the session
-  taints: true,
+/** A transaction with what all of a scene have in common. */
+export const modeIn = (
+  { settings: { config }, identity, departure }: Scene,
+  {
+    isolation,
+    readOnly,
+    rollback,
+    taints,
+  }: Pick<TransactionMode, 'isolation' | 'readOnly' | 'rollback' | 'taints'>,
+): TransactionMode => ({
+  isolation,
+  readOnly,
+  rollback,
+  authenticated: identity.role !== config.dbAnonRole,
+  prepared: config.dbPreparedStatements,
+  taints,
   departure,
 });
 

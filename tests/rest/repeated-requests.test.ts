@@ -49,6 +49,7 @@ interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: a test says itself what shape it expects
   readonly json: any;
   readonly location: string | undefined;
+  readonly link: string | undefined;
 }
 
 /** Sends requests one after the other over a single connection. */
@@ -67,6 +68,7 @@ function openConnection(port = api.port): (sent: Sent) => Promise<Answer> {
             status: incoming.statusCode ?? 0,
             json: JSON.parse(Buffer.concat(chunks).toString()),
             location: incoming.headers['content-location'] as string | undefined,
+            link: incoming.headers['link'] as string | undefined,
           }),
         );
       });
@@ -186,6 +188,28 @@ describe('reads of one shape', () => {
       const answer = await read(query);
       expect([query, answer.location]).toEqual([query, location]);
       expect(answer.json.map(({ id }: { id: number }) => id)).toEqual(ids);
+    }
+  });
+
+  test('and so do those of a page, wherever its cursor stands', async () => {
+    const ask = openConnection();
+    const first = await ask({
+      path: '/items?select=id&order=id&id=gt.3&limit=2',
+      token: null,
+      headers: { Prefer: 'pagination=cursor' },
+    });
+    const cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(first.link ?? '')?.[1] ?? '';
+    expect(cursor).not.toBe('');
+    for (const id of [3, 4]) {
+      for (const query of [
+        `select=id&order=id&limit=2&id=gt.${id}&cursor=${cursor}`,
+        `cursor=${cursor}&select=id&order=id&limit=2&id=gt.${id}`,
+        `select=id&cursor=${cursor}&order=id&limit=2&id=gt.${id}`,
+      ]) {
+        const { status, location, json } = await ask({ path: `/items?${query}`, token: null, headers: {} });
+        expect([status, json]).toEqual([200, [{ id: 6 }, { id: 7 }]]);
+        expect(location).toBe(`/items?cursor=${cursor}&id=gt.${id}&limit=2&order=id&select=id`);
+      }
     }
   });
 });
