@@ -130,10 +130,13 @@ export function canonicalQueryOf(pairs: readonly Pair[], action: Action): Canoni
     else text += `${previous === null ? '' : '&'}${encodeStrictly(key)}=`;
     previous = key;
     const { fixed, slot } = splitPair(pair, asArguments);
-    const from = slot === null && key !== 'offset' && !namesPage(pair, action) ? value.length : fixed.length;
-    text += encodeStrictly(value.slice(0, from));
-    if (from === value.length && slot === null) continue;
-    varying.push({ before: text, index, from });
+    const isWhole = key === 'offset' || namesPage(pair, action);
+    if (slot === null && !isWhole) {
+      text += encodeStrictly(value);
+      continue;
+    }
+    const known = isWhole ? '' : fixed;
+    varying.push({ before: text + encodeStrictly(known), index, from: known.length });
     text = '';
   }
   return (own) => {

@@ -174,6 +174,8 @@ describe('reads of one shape', () => {
       ['id=eq.3&select=id', '/items?id=eq.3&select=id', [3]],
       ['id=eq.4&select=id', '/items?id=eq.4&select=id', [4]],
       ['select=id&id=eq.4', '/items?id=eq.4&select=id', [4]],
+      ['select=id&order=id&limit=1&offset=', '/items?limit=1&offset=&order=id&select=id', [1]],
+      ['select=id&order=id&limit=1&offset=0', '/items?limit=1&offset=0&order=id&select=id', [1]],
       ['select=id&order=id&offset=17', '/items?offset=17&order=id&select=id', [18, 19, 20]],
       ['select=id&order=id&offset=18', '/items?offset=18&order=id&select=id', [19, 20]],
       ['select=id&id=gt.2&id=lt.4', '/items?id=gt.2,lt.4&select=id', [3]],
@@ -191,24 +193,29 @@ describe('reads of one shape', () => {
     }
   });
 
-  test('and so do those of a page, wherever its cursor stands', async () => {
+  test('and so do those of pages, wherever their cursors stand', async () => {
     const ask = openConnection();
-    const first = await ask({
-      path: '/items?select=id&order=id&id=gt.3&limit=2',
-      token: null,
-      headers: { Prefer: 'pagination=cursor' },
-    });
-    const cursor = /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(first.link ?? '')?.[1] ?? '';
-    expect(cursor).not.toBe('');
-    for (const id of [3, 4]) {
-      for (const query of [
-        `select=id&order=id&limit=2&id=gt.${id}&cursor=${cursor}`,
-        `cursor=${cursor}&select=id&order=id&limit=2&id=gt.${id}`,
-        `select=id&cursor=${cursor}&order=id&limit=2&id=gt.${id}`,
-      ]) {
-        const { status, location, json } = await ask({ path: `/items?${query}`, token: null, headers: {} });
-        expect([status, json]).toEqual([200, [{ id: 6 }, { id: 7 }]]);
-        expect(location).toBe(`/items?cursor=${cursor}&id=gt.${id}&limit=2&order=id&select=id`);
+    const cursorOf = async (headers: Readonly<Record<string, string>>, cursor: string): Promise<string> => {
+      const path = `/items?select=id&order=id&id=gt.3&limit=2${cursor}`;
+      const { link } = await ask({ path, token: null, headers });
+      return /[?&]cursor=([^&>]+)[^>]*>; rel="next"/.exec(link ?? '')?.[1] ?? 'none';
+    };
+    const first = await cursorOf({ Prefer: 'pagination=cursor' }, '');
+    const second = await cursorOf({}, `&cursor=${first}`);
+    for (const [cursor, ids] of [
+      [first, [6, 7]],
+      [second, [8, 9]],
+    ] as const) {
+      for (const id of [3, 4]) {
+        for (const query of [
+          `select=id&order=id&limit=2&id=gt.${id}&cursor=${cursor}`,
+          `cursor=${cursor}&select=id&order=id&limit=2&id=gt.${id}`,
+          `select=id&cursor=${cursor}&order=id&limit=2&id=gt.${id}`,
+        ]) {
+          const { status, location, json } = await ask({ path: `/items?${query}`, token: null, headers: {} });
+          expect([status, json]).toEqual([200, ids.map((each) => ({ id: each }))]);
+          expect(location).toBe(`/items?cursor=${cursor}&id=gt.${id}&limit=2&order=id&select=id`);
+        }
       }
     }
   });
